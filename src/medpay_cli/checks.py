@@ -1,0 +1,194 @@
+"""A check is a Polars expression over the text frame that is True where a keyword of the layout is violated.
+
+The meaning is JSON Schema's, with python-jsonschema as the oracle in tests. What a cell *is* follows from its
+text: absent (null), a number where the field is not declared text and the grammar of `money.NUMBER` fits,
+else a string. A violated `type` silences the field's other keywords: one cause, one finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from medpay_cli import money
+from medpay_cli.layouts import Field, Layout
+
+
+@dataclass(frozen=True)
+class Check:
+    """One keyword of one field: where it is violated, and a cheaper test that no violation escapes.
+
+    `suspected` is None where another check of the same field suspects at least as much.
+    """
+
+    code: str
+    field: Field
+    violated: pl.Expr
+    suspected: pl.Expr | None
+    expected: str
+
+
+def compile_layout(layout: Layout) -> tuple[Check, ...]:
+    """Every check of a layout, in field order."""
+    return tuple(check for field in layout.fields for check in _field_checks(field))
+
+
+def flag(text: pl.DataFrame, checks: tuple[Check, ...]) -> list[tuple[Check, pl.DataFrame]]:
+    """The records that violate each check: (check, frame of `row`, `line` and all fields), only where there are any.
+
+    One pass of cheap tests over everything, then the exact ones over the suspects.
+    """
+    if not checks or text.is_empty():
+        return []
+    suspects = text.filter(pl.any_horizontal(check.suspected for check in checks if check.suspected is not None))
+    if suspects.is_empty():
+        return []
+    flags = suspects.select(check.violated.alias(str(number)) for number, check in enumerate(checks))
+    return [
+        (check, suspects.filter(flags[str(number)]))
+        for number, check in enumerate(checks)
+        if flags[str(number)].any()
+    ]
+
+
+def typed(field: Field) -> pl.Expr:
+    """The field as Decimal of its scale; null where it is absent or outside the grammar."""
+    return money.amount(pl.col(field.name), field.digits, field.scale)
+
+
+def _field_checks(field: Field) -> list[Check]:
+    column = pl.col(field.name)
+    checks = []
+    if field.required:
+        absent = column.is_null()
+        checks.append(Check(CODES["required"], field, absent, absent, "value"))
+    for keyword, value in field.asserted:
+        violated = KEYWORDS[keyword](field, column, value)
+        if violated is None:
+            continue
+        if keyword != "type" and not field.is_text and field.types:
+            violated = violated & ~_not_of_type(field, column)
+        violated = violated.fill_null(value=False)
+        checks.append(
+            Check(CODES[keyword], field, violated, _suspected(field, column, keyword, value, violated),
+                  _expected(field, keyword, value))
+        )  # fmt: skip
+    return checks
+
+
+def _suspected(field: Field, column: pl.Expr, keyword: str, value: Any, violated: pl.Expr) -> pl.Expr | None:
+    if keyword == "maxLength":
+        return column.str.len_bytes() > value
+    if field.is_money and keyword == "type":
+        return None  # whatever fits the money grammar is a number
+    if field.is_money and keyword == "format":
+        return _decimal(field, column)
+    return violated
+
+
+def _expected(field: Field, keyword: str, value: Any) -> str:
+    if keyword == "enum":
+        return " | ".join(str(item) for item in value)
+    if keyword == "format" and value in ("money", "decimal"):
+        return f"{value}({field.digits},{field.scale})"
+    if keyword in ("minLength", "minimum"):
+        return f">= {value}"
+    if keyword in ("maxLength", "maximum"):
+        return f"<= {value}"
+    return str(value)
+
+
+def _is_number(field: Field, column: pl.Expr) -> pl.Expr:
+    return pl.lit(value=False) if field.is_text else column.str.contains(money.NUMBER)
+
+
+def _number(field: Field, column: pl.Expr) -> pl.Expr:
+    # The grammar has made sure that no digit is lost.
+    return pl.when(_is_number(field, column)).then(column).cast(money.EXACT, strict=False)
+
+
+def _not_of_type(field: Field, column: pl.Expr) -> pl.Expr:
+    if field.is_text:
+        return pl.lit(value=False)
+    wrong = ~_is_number(field, column)
+    if "integer" in field.types:
+        wrong = wrong | column.str.contains(r"\.[0-9]*[1-9]")
+    return wrong
+
+
+def _type(field: Field, column: pl.Expr, _: Any) -> pl.Expr | None:
+    return None if field.is_text else _not_of_type(field, column)
+
+
+def _length(field: Field, column: pl.Expr) -> pl.Expr:
+    """The length in code points, null for numbers."""
+    return column.str.len_chars() if field.is_text else pl.when(~_is_number(field, column)).then(column.str.len_chars())
+
+
+def _format(field: Field, column: pl.Expr, value: Any) -> pl.Expr:
+    return FORMATS[value](field, column)
+
+
+def _one_of(field: Field, column: pl.Expr, values: list[Any]) -> pl.Expr:
+    texts = [value for value in values if isinstance(value, str)]
+    numbers = [Decimal(value) for value in values if isinstance(value, int | Decimal) and not isinstance(value, bool)]
+    as_text = column.is_in(texts) if texts else pl.lit(value=False)
+    if field.is_text:
+        return as_text
+    as_number = _any(_number(field, column) == _exact(number) for number in numbers)
+    return pl.when(_is_number(field, column)).then(as_number).otherwise(as_text)
+
+
+def _any(tests: Any) -> pl.Expr:
+    found = pl.lit(value=False)
+    for test in tests:
+        found = found | test
+    return found
+
+
+def _exact(number: Decimal | int) -> pl.Expr:
+    return pl.lit(str(number)).cast(money.EXACT)
+
+
+def _decimal(field: Field, column: pl.Expr) -> pl.Expr:
+    return ~money.fits(column, field.digits, field.scale)
+
+
+def _is_date(column: pl.Expr) -> pl.Expr:
+    # to_date alone takes '2026-2-8'; the pattern alone takes 2026-02-30.
+    shape = column.str.contains(r"^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}$")
+    return shape & column.str.to_date("%Y-%m-%d", strict=False).is_not_null()
+
+
+def _datetime(_: Field, column: pl.Expr) -> pl.Expr:
+    clock = column.str.contains(r"^.{10} (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$")
+    return ~(clock & _is_date(column.str.slice(0, 10)))
+
+
+CODES = {
+    "required": "L101", "type": "L102", "format": "L103", "enum": "L104", "const": "L105",
+    "pattern": "L106", "minLength": "L107", "maxLength": "L108", "minimum": "L109", "maximum": "L110",
+}  # fmt: skip
+
+FORMATS: dict[str, Callable[[Field, pl.Expr], pl.Expr]] = {
+    "money": _decimal,
+    "decimal": _decimal,
+    "date": lambda _, column: ~_is_date(column),
+    "datetime": _datetime,
+}
+
+KEYWORDS: dict[str, Callable[[Field, pl.Expr, Any], pl.Expr | None]] = {
+    "type": _type,
+    "format": _format,
+    "enum": lambda field, column, values: ~_one_of(field, column, values),
+    "const": lambda field, column, value: ~_one_of(field, column, [value]),
+    "pattern": lambda field, column, value: ~column.str.contains(value) & ~_is_number(field, column),
+    "minLength": lambda field, column, value: _length(field, column) < value,
+    "maxLength": lambda field, column, value: _length(field, column) > value,
+    "minimum": lambda field, column, value: _number(field, column) < _exact(value),
+    "maximum": lambda field, column, value: _number(field, column) > _exact(value),
+}

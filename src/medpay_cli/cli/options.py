@@ -1,0 +1,74 @@
+"""Options that several commands share: one spelling, one order."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from medpay_cli import files
+from medpay_cli.errors import MedpayError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def lang(command: F) -> F:
+    """--lang."""
+    return click.option("--lang", type=click.Choice(["zh", "en"]), help="Language of texts.", callback=_lang, expose_value=True, envvar="MEDPAY_LANG")(command)  # fmt: skip
+
+
+def reports(formats: tuple[str, ...]) -> Callable[[F], F]:
+    """--format, --output and what the reports may show."""
+
+    def add(command: F) -> F:
+        for option in reversed([
+            click.option("--format", "form", type=click.Choice(formats), default="text", help="What stdout carries."),
+            click.option("--output", "outputs", multiple=True, metavar="FORMAT:FILE", help="Also write this report; may be repeated."),
+            click.option("--max-shown", type=click.IntRange(0), default=5, show_default=True, help="Findings shown per code (text)."),
+            click.option("--max-json", type=click.IntRange(0), default=1000, show_default=True, help="Findings per code (json)."),
+            click.option("--show-values", is_flag=True, help="Show personal data instead of masking it."),
+            click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour on stdout."),
+        ]):  # fmt: skip
+            command = option(command)
+        return lang(command)
+
+    return add
+
+
+def emit(outcome: Any, formats: tuple[str, ...], form: str, outputs: tuple[str, ...], lang: str | None, color: str, **style: Any) -> None:  # noqa: E501
+    """Write the files asked for, then stdout."""
+    from medpay_cli import messages
+    from medpay_cli.reports import Style, write
+
+    language = messages.language(lang)
+    targets = []
+    for text in outputs:
+        name, mark, path = text.partition(":")
+        if not mark or name not in formats or not path:
+            raise MedpayError("side_option", option="--output", text=text, form=f"FORMAT:FILE ({', '.join(formats)})")
+        targets.append((name, Path(path)))
+    for name, target in targets:
+        with files.whole(target) as out:
+            write(outcome, name, out, Style(lang=language, **style))
+    coloured = color == "always" or (color == "auto" and _tty())
+    write(outcome, form, sys.stdout.buffer, Style(lang=language, color=coloured, width=_width(), **style))
+
+
+def _lang(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value:
+        os.environ["MEDPAY_LANG"] = value  # errors that surface later speak the same language
+    return value
+
+
+def _tty() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def _width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100

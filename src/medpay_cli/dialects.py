@@ -1,0 +1,67 @@
+"""A dialect says how records of a layout are written in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from medpay_cli import config
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """Records of one width in which column `skip` is no field, told by what stands in other columns (from 1)."""
+
+    width: int
+    skip: int
+    empty: tuple[int, ...] = ()
+    amount: tuple[int, ...] = ()
+    not_amount: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """A party's file habits. Without a header, a record of width n holds the layout's first n fields."""
+
+    name: str
+    layout: str
+    delimiter: str = "\t"
+    quote: str = ""
+    encoding: str = "utf-8"
+    header: bool = False
+    nulls: tuple[str, ...] = ()
+    trim: bool = False
+    widths: tuple[int, ...] = ()
+    mixed_widths: bool = False
+    shifted: tuple[Shifted, ...] = ()
+
+    def held_width(self, fits: Mapping[int, int]) -> int | None:
+        """The width that most records fit, the smaller on a tie; None where a file may mix them.
+
+        `fits` counts per permitted width the records that have it, or it and one empty field more.
+        """
+        if self.mixed_widths or len(self.widths) < 2:
+            return None
+        return min(self.widths, key=lambda width: (-fits.get(width, 0), width))
+
+
+def names() -> list[str]:
+    """The shipped dialects."""
+    return config.names(config.DIALECT)
+
+
+def load(name: str) -> Dialect:
+    """The dialect behind a shipped name or a user's FILE.toml. Raises MedpayError."""
+    document = config.load(config.DIALECT, name)
+    plain = {key: document[key] for key in ("layout", "delimiter", "quote", "encoding", "header", "trim", "mixed_widths")
+             if key in document}  # fmt: skip
+    return Dialect(
+        name=name,
+        nulls=tuple(document.get("nulls", ())),
+        widths=tuple(sorted(document.get("widths", ()))),
+        shifted=tuple(
+            Shifted(**{key: tuple(value) if isinstance(value, list) else value for key, value in case.items()})
+            for case in document.get("shifted", ())
+        ),
+        **plain,
+    )

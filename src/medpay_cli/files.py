@@ -1,0 +1,79 @@
+"""Where our data files are, what a PATH argument means, and files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import BinaryIO
+
+from medpay_cli.errors import MedpayError, StorageError
+
+
+@cache
+def schemas() -> Path:
+    """The folder of layouts, dialects, rules and texts: inside the wheel, or beside `src` in a checkout."""
+    here = Path(__file__).parent
+    for place in (here / "schemas", here.parents[1] / "schemas"):
+        if (place / "layout.schema.json").is_file():
+            return place
+    raise MedpayError("schemas_missing", place=here / "schemas")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A PATH argument: a file, `-` for standard input, or `archive.zip!/member`."""
+
+    path: str
+    member: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Source:
+        """Split `archive.zip!/member`; everything else is a plain path."""
+        path, mark, member = text.partition("!/")
+        return cls(path, member if mark else None)
+
+    def __str__(self) -> str:
+        return self.path if self.member is None else f"{self.path}!/{self.member}"
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[BinaryIO]:
+    """Write `path` so that it is seen whole or not at all: temp beside it, 0600, fsync, rename, folder fsync.
+
+    Raises StorageError when the folder cannot be written or the disk is full.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    with storage(path):
+        try:
+            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def storage(path: Path) -> Iterator[None]:
+    """Name `path` in every storage failure inside: a missing folder is usage, the rest is the environment."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as err:
+        raise MedpayError("cannot_write", path=path, reason=err.strerror) from err
+    except OSError as err:
+        if err.errno in (errno.EPIPE, None):
+            raise
+        raise StorageError("cannot_write", path=path, reason=err.strerror) from err

@@ -1,0 +1,93 @@
+"""Every reader yields text frames: `row`, `line`, one String column per layout field, absent = null.
+
+Everything after the reader is format-blind. `read` runs a piece of work on each batch, in parallel and in order.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from medpay_cli.dialects import Dialect
+    from medpay_cli.formats.archive import Input
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A run of whole records. Rows and lines count from 1 within the batch until `placed` in the file.
+
+    `text` holds the records that fit; `faults` the findings on those that do not (a record finding each, except
+    warnings), so records = text.height + faults that are errors.
+    """
+
+    text: pl.DataFrame
+    faults: pl.DataFrame
+    records: int
+    lines: int
+    fits: dict[int, int] = field(default_factory=dict)
+    width: int | None = None
+    widths: dict[int, int] = field(default_factory=dict)
+
+
+def read(
+    source: Input,
+    dialect: Dialect,
+    names: tuple[str, ...],
+    work: Callable[[Batch], T],
+    gather: Callable[[Iterator[tuple[Batch, T]]], R],
+) -> R:
+    """Gather the work of every batch, in file order.
+
+    Where the dialect lets one width hold for a file, the first batch suggests it and the whole file decides:
+    if that was wrong, everything is read once more with the right one. Raises ReadError.
+    """
+    from medpay_cli.formats.delimited import scan
+
+    width: int | None = None
+    while True:
+        fits: dict[int, int] = {}
+        used: list[int | None] = [None]
+
+        def watched(batches: Iterator[tuple[Batch, T]], fits: dict[int, int] = fits, used: list[int | None] = used) -> Iterator[tuple[Batch, T]]:
+            for batch, result in batches:
+                used[0] = batch.width
+                for fitting, count in batch.fits.items():
+                    fits[fitting] = fits.get(fitting, 0) + count
+                yield batch, result
+
+        result = gather(watched(_in_parallel(scan(source, dialect, names, width), work)))
+        width = dialect.held_width(fits)
+        if width == used[0] or not fits:
+            return result
+
+
+def _in_parallel(tasks: Iterator[Callable[[], Batch]], work: Callable[[Batch], T]) -> Iterator[tuple[Batch, T]]:
+    """Read and work in threads (numpy and Polars release the lock), a few batches ahead of the consumer."""
+    workers = os.cpu_count() or 1
+
+    def run(task: Callable[[], Batch]) -> tuple[Batch, T]:
+        batch = task()
+        return batch, work(batch)
+
+    waiting: deque[Future[tuple[Batch, T]]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for task in tasks:
+                waiting.append(pool.submit(run, task))
+                if len(waiting) > workers + 1:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,465 @@
+"""Delimited text, read strictly: the width of every record is established on the bytes before Polars parses them.
+
+Polars alone pads short records with nulls, drops a byte order mark or a stray carriage return at the start of a
+buffer, and gives up on a long record; here each of these is seen first. A part of the file whose records all have
+the same separators as its first one (nearly every part) goes to Polars whole, the rest is sorted out by width.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from medpay_cli import findings, money
+from medpay_cli.dialects import Dialect, Shifted
+from medpay_cli.errors import InternalError, MedpayError, ReadError
+from medpay_cli.formats import Batch
+from medpay_cli.formats.archive import Input
+
+PART = 8 << 20
+LONGEST_LINE = 16 << 20
+BOM = b"\xef\xbb\xbf"
+LF, CR = 10, 13
+BLANKS = " \t\u00a0\u3000"
+NAMES = {"\t": "TAB", " ": "SPACE"}
+
+Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
+Whole = np.ndarray[tuple[int], np.dtype[np.int64]]
+Fault = tuple[int, int, str, str | None]  # row, line, code, value
+FAULT = {"row": pl.UInt64, "line": pl.UInt64, "code": pl.String, "value": pl.String}
+
+
+def scan(source: Input, dialect: Dialect, names: tuple[str, ...], width: int | None = None) -> Iterator[Callable[[], Batch]]:
+    """Tasks that each read one part of the file into a Batch of the columns `names`, in file order.
+
+    `width` is the one that holds for the whole file; without it the first part decides where the dialect needs
+    one. Raises ReadError F204 for a line beyond the limit, F205 for a quote that never closes.
+    """
+    with source.open() as stream:
+        head = stream.read(len(BOM))
+        rest = b"" if head == BOM else head
+        header: tuple[str, ...] | None = None
+        if dialect.header:
+            header, rest = columns(rest + stream.readline(LONGEST_LINE), dialect), b""
+            dialect = replace(dialect, widths=(len(header),))
+        first = True
+        for block, last in _parts(stream, dialect, rest):
+            part = _Part(block, dialect, names, header, width, last, starts_at=2 if first and header else 1)
+            if first and width is None:
+                width = dialect.held_width(part.read().fits)
+                part = replace(part, width=width)
+            first = False
+            yield part.read
+
+
+def columns(line: bytes, dialect: Dialect) -> tuple[str, ...]:
+    """The names in a header line. Raises ReadError F207 where it cannot be split."""
+    try:
+        text = line.decode(dialect.encoding).rstrip("\r\n")
+    except UnicodeDecodeError as err:
+        raise ReadError("F202", value=_byte(err), expected=dialect.encoding) from err
+    if not dialect.quote:
+        return tuple(text.split(dialect.delimiter))
+    records, _ = _tokens(text, dialect)
+    if len(records) != 1:
+        raise ReadError("F207", value=text[:80])
+    return tuple(records[0][1])
+
+
+def split_counts(source: Input, delimiters: tuple[str, ...] = ("\t", "|", ",", ";", " ")) -> str:
+    """How many fields most of the first records have under each delimiter that splits them: `TAB: 1; SPACE: 5`."""
+    with source.open() as stream:
+        lines = stream.read(1 << 16).decode("utf-8", "replace").splitlines()[:1000]
+    usual = {mark: Counter(line.count(mark) + 1 for line in lines if line).most_common(1) for mark in delimiters}
+    return "; ".join(
+        f"{NAMES.get(mark, mark)}: {counts[0][0]}"
+        for position, (mark, counts) in enumerate(usual.items())
+        if counts and (counts[0][0] > 1 or position == 0)
+    )
+
+
+def _parts(stream: object, dialect: Dialect, rest: bytes) -> Iterator[tuple[bytes, bool]]:
+    """Cut the stream after line ends (outside quotes), and say which part is the last."""
+    read, readline = stream.read, stream.readline  # type: ignore[attr-defined]
+    mark = dialect.quote.encode()
+    waiting: bytes | None = None
+    while block := rest + read(PART):
+        rest = b""
+        if not block.endswith(b"\n"):
+            block += _line(readline)
+        while mark and block.count(mark) % 2:
+            more = _line(readline)
+            if not more:
+                raise ReadError("F205")
+            block += more
+        if waiting is not None:
+            yield waiting, False
+        waiting = block
+    if waiting is not None:
+        yield waiting, True
+
+
+def _line(readline: Callable[[int], bytes]) -> bytes:
+    line = readline(LONGEST_LINE)
+    if len(line) == LONGEST_LINE:
+        raise ReadError("F204", value=f"> {LONGEST_LINE}", expected=f"<= {LONGEST_LINE}")
+    return line
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Records with the same number of fields: their row and line numbers, and one column per field (`1`, `2`, …)."""
+
+    size: int
+    rows: Whole
+    lines: Whole
+    fields: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some whole records, and how to read them."""
+
+    block: bytes
+    dialect: Dialect
+    names: tuple[str, ...]
+    header: tuple[str, ...] | None
+    width: int | None
+    last: bool
+    starts_at: int
+
+    def read(self) -> Batch:
+        """Split into fields, decide which records fit, and name their columns."""
+        if self.dialect.quote and self.dialect.quote.encode() in self.block:
+            groups, faults, records, lines = self._quoted()
+        else:
+            split = self._regular()
+            groups, faults, records, lines = split if split is not None else self._irregular()
+        return self._batch(groups, faults, records, lines)
+
+    @property
+    def _allowed(self) -> tuple[int, ...]:
+        return (self.width,) if self.width is not None else self.dialect.widths
+
+    def _regular(self) -> tuple[list[_Group], list[Fault], int, int] | None:
+        """One group, if every record has the separators of the first one; None otherwise."""
+        raw = np.frombuffer(self.block, np.uint8)
+        kinds = raw[self._is_separator(raw)]
+        if raw[-1] != LF:
+            kinds = np.append(kinds, np.uint8(LF))
+        period = int(np.argmax(kinds == LF)) + 1
+        pattern = kinds[:period]
+        crlf = period > 1 and pattern[-2] == CR
+        size = period - int(crlf)
+        records, over = divmod(len(kinds), period)
+        delimiter = ord(self.dialect.delimiter)
+        if (
+            over
+            or not (pattern[: size - 1] == delimiter).all()
+            or not (kinds.reshape(-1, period) == pattern).all()
+            or (crlf and int(np.count_nonzero((raw[:-1] == CR) & (raw[1:] == LF))) != records)
+            or raw[0] == LF
+            or self.block.startswith(BOM)
+            or (size == 1 and (self.block.startswith(b"\r\n") or b"\n\r\n" in self.block or b"\n\n" in self.block))
+        ):
+            return None
+        fields = self._parse(self.block, size)
+        if fields is None:
+            return None
+        if size not in self._allowed and fields.to_series(size - 1).null_count() < records:
+            return None
+        numbers = np.arange(records, dtype=np.int64)
+        group = _Group(size, numbers + 1, numbers + self.starts_at, fields)
+        return [group], [], records, records + self.starts_at - 1
+
+    def _is_separator(self, raw: Bytes) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        delimiter = ord(self.dialect.delimiter)
+        separator = raw <= CR
+        return separator if delimiter <= CR else separator | (raw == delimiter)
+
+    def _irregular(self) -> tuple[list[_Group], list[Fault], int, int]:
+        """Group the lines by their number of fields; blank and undecodable lines become faults."""
+        raw = np.frombuffer(self.block, np.uint8)
+        ends = np.flatnonzero(raw == LF).astype(np.int64)
+        if raw[-1] != LF:
+            ends = np.append(ends, len(raw))
+        starts = np.concatenate(([0], ends[:-1] + 1)).astype(np.int64)
+        stops = ends - ((ends > starts) & (raw[np.maximum(ends - 1, 0)] == CR))
+        delimiters = np.flatnonzero(raw == ord(self.dialect.delimiter))
+        sizes = np.searchsorted(delimiters, stops) - np.searchsorted(delimiters, starts) + 1
+        blank = stops == starts
+        rows = np.cumsum(~blank)
+        lines = np.arange(len(ends), dtype=np.int64) + self.starts_at
+        faults: list[Fault] = [(0, int(line), "F104", None) for line in lines[blank]]
+        odd = np.zeros(len(ends), bool)
+        carriage = np.flatnonzero(raw == CR)
+        owner = np.searchsorted(ends, carriage)
+        odd[owner[carriage != stops[owner]]] = True
+        readable = ~blank
+        for _ in range(2):
+            groups = self._groups(starts, ends, stops, sizes, rows, lines, readable, odd)
+            if groups is not None:
+                break
+            undecodable, values = self._undecodable(starts, stops)
+            faults += [(int(rows[i]), int(lines[i]), "F102", value) for i, value in zip(undecodable, values, strict=True)]
+            readable[undecodable] = False
+        else:
+            raise InternalError("not_reproduced", what="undecodable lines")
+        return groups, faults, int(rows[-1]), len(ends) + self.starts_at - 1
+
+    def _groups(
+        self, starts: Whole, ends: Whole, stops: Whole, sizes: Whole, rows: Whole, lines: Whole,
+        readable: np.ndarray[tuple[int], np.dtype[np.bool_]], odd: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    ) -> list[_Group] | None:  # fmt: skip
+        raw = np.frombuffer(self.block, np.uint8)
+        spans = np.minimum(ends + 1, len(raw)) - starts
+        groups = []
+        for size in np.unique(sizes[readable]):
+            chosen = readable & (sizes == size)
+            plain = chosen & ~odd
+            if plain.any():
+                first = int(np.argmax(plain))
+                if self.block.startswith(BOM, int(starts[first])):
+                    plain[first] = False  # Polars drops a mark at the start of its buffer
+            if plain.any():
+                fields = self._parse(raw[np.repeat(plain, spans)].tobytes(), int(size))
+                if fields is None:
+                    return None
+                groups.append(_Group(int(size), rows[plain], lines[plain], fields))
+            for number in np.flatnonzero(chosen & ~plain):
+                line = self.block[starts[number] : stops[number]]
+                try:
+                    cells = line.decode(self.dialect.encoding).split(self.dialect.delimiter)
+                except UnicodeDecodeError:
+                    return None
+                groups.append(_Group(int(size), rows[[number]], lines[[number]], _frame([cells])))
+        return groups
+
+    def _parse(self, block: bytes, size: int) -> pl.DataFrame | None:
+        """Polars' parser on records of one width; None where the bytes are not UTF-8."""
+        try:
+            fields = pl.read_csv(
+                block, separator=self.dialect.delimiter, has_header=False, quote_char=None,
+                schema={str(number + 1): pl.String for number in range(size)},
+            )  # fmt: skip
+        except pl.exceptions.ComputeError as err:
+            if "utf-8" not in str(err):
+                raise
+            return None
+        return fields
+
+    def _undecodable(self, starts: Whole, stops: Whole) -> tuple[Whole, list[str]]:
+        texts = [self.block[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
+        decoded = pl.Series(texts, dtype=pl.Binary).cast(pl.String, strict=False)
+        bad = np.flatnonzero(decoded.is_null().to_numpy()).astype(np.int64)
+        values = []
+        for number in bad:
+            try:
+                texts[number].decode(self.dialect.encoding)
+                values.append("?")
+            except UnicodeDecodeError as err:
+                values.append(_byte(err))
+        return bad, values
+
+    def _quoted(self) -> tuple[list[_Group], list[Fault], int, int]:
+        """Records with quoted fields, token by token: correct before fast."""
+        text = self.block.decode(self.dialect.encoding, "surrogateescape")
+        records, line_count = _tokens(text, self.dialect)
+        faults: list[Fault] = []
+        by_size: dict[int, list[tuple[int, int, list[str]]]] = {}
+        row = 0
+        for line, cells in records:
+            number = line + self.starts_at - 1
+            if cells == [""]:
+                faults.append((0, number, "F104", None))
+                continue
+            row += 1
+            if not cells:
+                faults.append((row, number, "F106", None))
+            elif any(SURROGATE.search(cell) for cell in cells):
+                faults.append((row, number, "F102", None))
+            else:
+                by_size.setdefault(len(cells), []).append((row, number, cells))
+        groups = [
+            _Group(
+                size,
+                np.array([r for r, _, _ in found], np.int64),
+                np.array([n for _, n, _ in found], np.int64),
+                _frame([cells for _, _, cells in found]),
+            )
+            for size, found in by_size.items()
+        ]
+        return groups, faults, row, line_count + self.starts_at - 1
+
+    def _batch(self, groups: list[_Group], faults: list[Fault], records: int, lines: int) -> Batch:
+        found = Counter[int]()
+        fits = Counter[int]()
+        texts: list[pl.DataFrame] = []
+        ragged: list[pl.DataFrame] = []
+        for group in groups:
+            found[group.size] += len(group.rows)
+            spare = group.fields.to_series(group.size - 1).null_count()
+            if group.size in self.dialect.widths:
+                fits[group.size] += len(group.rows)
+            if group.size - 1 in self.dialect.widths:
+                fits[group.size - 1] += spare
+            frame = group.fields.with_columns(
+                pl.Series("row", group.rows, pl.UInt64), pl.Series("line", group.lines, pl.UInt64)
+            )
+            if group.size in self._allowed:
+                width = group.size
+            elif group.size - 1 in self._allowed and spare:
+                width = group.size - 1
+                ragged.append(frame.filter(pl.col(str(group.size)).is_not_null()).select(*_fault_of(group.size)))
+                frame = frame.filter(pl.col(str(group.size)).is_null())
+            else:
+                ragged.append(frame.select(*_fault_of(group.size)))
+                continue
+            texts.append(self._named(frame, width))
+        text = pl.concat(texts) if texts else _empty(self.names)
+        if len(texts) > 1:
+            text = text.sort("row")
+        wrong = pl.concat([pl.DataFrame(faults, FAULT, orient="row"), *ragged])
+        text, trimmed = self._trimmed(text)
+        return Batch(text, self._findings(wrong, records, trimmed), records, lines, dict(fits), self.width, dict(found))
+
+    def _named(self, frame: pl.DataFrame, width: int) -> pl.DataFrame:
+        """The layout's columns out of a record's fields; literal nulls become absent."""
+        names = self.header if self.header is not None else self.names[:width]
+        place = {name: pl.col(str(number)) for number, name in enumerate(names, 1)}
+        for case in self.dialect.shifted:
+            if case.width == width:
+                place |= _unshifted(case, place, self.dialect)
+        return frame.select(
+            "row",
+            "line",
+            *(
+                _absent(place[name], self.dialect).alias(name) if name in place else pl.lit(None, pl.String).alias(name)
+                for name in self.names
+            ),
+        )
+
+    def _trimmed(self, text: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+        if not self.dialect.trim:
+            return text, []
+        cells = {name: pl.col(name).str.strip_chars(BLANKS) for name in self.names}
+        notes = [
+            findings.frame("F105", text.filter(cell != pl.col(name)), field=name, value=pl.col(name))
+            for name, cell in cells.items()
+        ]
+        stripped = text.with_columns(pl.when(cell != "").then(cell).alias(name) for name, cell in cells.items())
+        return stripped, [note for note in notes if not note.is_empty()]
+
+    def _findings(self, wrong: pl.DataFrame, records: int, notes: list[pl.DataFrame]) -> pl.DataFrame:
+        expected = " | ".join(str(width) for width in self._allowed)
+        if self.last and not self.block.endswith(b"\n") and not wrong.is_empty():
+            short = (pl.col("code") == "F101") & (pl.col("row") == records)
+            short &= pl.col("value").cast(pl.UInt32, strict=False) < min(self._allowed)
+            wrong = wrong.with_columns(code=pl.when(short).then(pl.lit("F206")).otherwise("code"))
+        frames = [
+            findings.frame(
+                str(code),
+                rows.with_columns(pl.when(pl.col("row") > 0).then("row").alias("row")),
+                expected=expected if code in ("F101", "F206") else self.dialect.encoding if code == "F102" else None,
+            )
+            for (code,), rows in wrong.partition_by("code", as_dict=True, maintain_order=True).items()
+        ]
+        together = pl.concat([findings.none(), *frames, *notes])
+        return together.sort("line", "field", "code", maintain_order=True)
+
+
+SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _tokens(text: str, dialect: Dialect) -> tuple[list[tuple[int, list[str]]], int]:
+    """Records as (line where they begin, cells), cells empty where the quoting is broken, and the number of lines."""
+    mark, quote = re.escape(dialect.delimiter), re.escape(dialect.quote)
+    cell = re.compile(rf"(?:{quote}((?:[^{quote}]|{quote}{quote})*){quote}|([^{quote}{mark}\r\n]*))({mark}|\r\n|\n|\Z)")
+    records: list[tuple[int, list[str]]] = []
+    cells: list[str] = []
+    line = begun = 1
+    at = 0
+    while at < len(text):
+        token = cell.match(text, at)
+        if token is None:
+            stop = text.find("\n", at)
+            stop = len(text) if stop < 0 else stop + 1
+            records.append((begun, []))
+            line += text.count("\n", at, stop)
+            cells, begun, at = [], line, stop
+            continue
+        quoted, bare, end = token.groups()
+        cells.append(bare if quoted is None else quoted.replace(dialect.quote * 2, dialect.quote))
+        line += text.count("\n", at, token.end())
+        at = token.end()
+        if end == dialect.delimiter and at < len(text):
+            continue
+        if end == dialect.delimiter:
+            cells.append("")
+        records.append((begun, cells))
+        cells, begun = [], line
+    return records, text.count("\n") + (not text.endswith("\n"))
+
+
+def _unshifted(case: Shifted, place: dict[str, pl.Expr], dialect: Dialect) -> dict[str, pl.Expr]:
+    """The fields of a record in which column `skip` is none, wherever the case's conditions hold."""
+    is_amount = money.grammar(16, 2)
+    columns = {number: _absent(pl.col(str(number)), dialect) for number in range(1, case.width + 1)}
+    holds = pl.all_horizontal(
+        *(columns[number].is_null() for number in case.empty),
+        *(columns[number].str.contains(is_amount).fill_null(value=False) for number in case.amount),
+        *(~columns[number].str.contains(is_amount).fill_null(value=False) for number in case.not_amount),
+    )
+    kept = [number for number in columns if number != case.skip]
+    return {
+        name: pl.when(holds).then(pl.col(str(kept[index])) if index < len(kept) else None).otherwise(cell)
+        for index, (name, cell) in enumerate(place.items())
+    }
+
+
+def _absent(cell: pl.Expr, dialect: Dialect) -> pl.Expr:
+    for word in dialect.nulls:
+        cell = pl.when(cell != word).then(cell)
+    return cell
+
+
+def _fault_of(size: int) -> tuple[pl.Expr, ...]:
+    return pl.col("row"), pl.col("line"), pl.lit("F101").alias("code"), pl.lit(str(size)).alias("value")
+
+
+def _frame(cells: list[list[str]]) -> pl.DataFrame:
+    frame = pl.DataFrame(
+        {str(number + 1): [record[number] for record in cells] for number in range(len(cells[0]))},
+        schema_overrides={str(number + 1): pl.String for number in range(len(cells[0]))},
+    )
+    return frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
+
+
+def _empty(names: tuple[str, ...]) -> pl.DataFrame:
+    return pl.DataFrame(schema={"row": pl.UInt64, "line": pl.UInt64, **dict.fromkeys(names, pl.String)})
+
+
+def _byte(err: UnicodeDecodeError) -> str:
+    return f"0x{err.object[err.start]:02x} @ {err.start + 1}"
+
+
+def delimiter_for(source: Input, wanted: tuple[str, ...]) -> str:
+    """The one of , TAB ; | under which the header holds every wanted column. Raises MedpayError."""
+    with source.open() as stream:
+        line = stream.readline(LONGEST_LINE).removeprefix(BOM)
+    found = []
+    for mark in (",", "\t", ";", "|"):
+        try:
+            if set(wanted) <= set(columns(line, Dialect("", "", delimiter=mark, quote='"'))):
+                found.append(mark)
+        except ReadError:
+            continue
+    if len(found) != 1:
+        header = line.decode("utf-8", "replace").strip()
+        raise MedpayError("header_lacks", path=source.path, names=", ".join(wanted), found=header[:200])
+    return found[0]

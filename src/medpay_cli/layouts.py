@@ -1,0 +1,183 @@
+"""A layout says what one record looks like; everything about its fields is derived from it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from medpay_cli import config, files
+from medpay_cli.config import Document
+from medpay_cli.errors import MedpayError
+
+# The keywords that assert something; `$ref` is resolved, the others only describe.
+ASSERTIONS = (
+    "type", "format", "enum", "const", "pattern", "minLength", "maxLength", "minimum", "maximum",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field: what is asserted of its text, and what people should know of it."""
+
+    name: str
+    required: bool
+    asserted: tuple[tuple[str, Any], ...]
+    notes: Document
+
+    @property
+    def types(self) -> frozenset[str]:
+        """The types it may have; empty when nothing is said."""
+        return frozenset(value for keyword, value in self.asserted if keyword == "type")
+
+    @property
+    def is_text(self) -> bool:
+        """Whether every value is text, even one that looks like a number."""
+        return "string" in self.types
+
+    @property
+    def is_money(self) -> bool:
+        """Whether its cells are amounts in yuan, summed in totals."""
+        return ("format", "money") in self.asserted
+
+    @property
+    def digits(self) -> int:
+        """All digits of a money or decimal field; 16 with 2 after the point is how NHSA writes money."""
+        return int(self.notes.get("x-digits", 16))
+
+    @property
+    def scale(self) -> int:
+        """The digits after the point."""
+        return int(self.notes.get("x-scale", 2))
+
+    @property
+    def codes(self) -> str | None:
+        """The name of its code list."""
+        return self.notes.get("x-codes")
+
+    @property
+    def sensitivity(self) -> str | None:
+        """`direct` (never shown), `identifier` (masked for people) or None."""
+        return self.notes.get("x-sensitivity")
+
+    def title(self, lang: str) -> str:
+        """Its name for people."""
+        return str(self.notes.get("x-en" if lang == "en" else "title") or self.notes.get("title") or self.name)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One record kind: its fields in file order, its key, and the JSON Schema that it came from."""
+
+    id: str
+    fields: tuple[Field, ...]
+    key: tuple[str, ...]
+    schema: Document
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The field names in file order."""
+        return tuple(field.name for field in self.fields)
+
+    @property
+    def money(self) -> tuple[Field, ...]:
+        """The fields that are summed in totals."""
+        return tuple(field for field in self.fields if field.is_money)
+
+    def field(self, name: str) -> Field | None:
+        """The field of that name."""
+        return next((field for field in self.fields if field.name == name), None)
+
+
+def load(name: str) -> Layout:
+    """The layout behind a shipped name or a user's FILE.json. Raises MedpayError."""
+    return build(config.load(config.LAYOUT, name), name)
+
+
+def build(schema: Document, origin: str) -> Layout:
+    """Compile a JSON Schema of our subset into a Layout, every `$ref` resolved inside our own files."""
+    required = set(schema.get("required", ()))
+    properties: Document = schema["properties"]
+    unknown = sorted((required | set(schema.get("x-key", ()))) - set(properties))
+    if unknown:
+        raise MedpayError("layout_names", path=origin, names=", ".join(unknown))
+    return Layout(
+        id=str(schema.get("$id", origin)).removeprefix("medpay:layouts/"),
+        fields=tuple(
+            _field(name, name in required, tuple(_resolved(body, schema, origin)))
+            for name, body in properties.items()
+        ),
+        key=tuple(schema.get("x-key", ())),
+        schema=schema,
+    )
+
+
+@cache
+def code_list(name: str) -> dict[str, dict[str, str]]:
+    """A code list: code → its row of `schemas/codes/<name>.csv`."""
+    path = files.schemas() / "codes" / f"{name}.csv"
+    if not path.is_file():
+        raise MedpayError("unknown_codes", name=name)
+    with path.open(encoding="utf-8", newline="") as file:
+        return {row["code"]: row for row in csv.DictReader(file)}
+
+
+def canonical(name: str) -> dict[str, str]:
+    """Code → the code that means the same in the first edition (column `same_as`)."""
+    return {code: row["same_as"] for code, row in code_list(name).items() if row["same_as"]}
+
+
+def _field(name: str, required: bool, bodies: tuple[Document, ...]) -> Field:
+    asserted = []
+    notes: Document = {}
+    # What stands beside a $ref comes first and describes the field; both assert.
+    for body in reversed(bodies):
+        notes |= {key: value for key, value in body.items() if key not in ASSERTIONS and key != "$ref"}
+    for body in bodies:
+        asserted += [(keyword, body[keyword]) for keyword in ASSERTIONS if keyword in body]
+        if "x-codes" in body:
+            asserted.append(("enum", list(code_list(body["x-codes"]))))
+    return Field(name, required, tuple(asserted), notes)
+
+
+def _resolved(body: Document, root: Document, origin: str) -> Iterator[Document]:
+    """The body and, while it refers on, what it refers to."""
+    seen: set[str] = set()
+    while True:
+        yield body
+        ref = body.get("$ref")
+        if ref is None:
+            return
+        if ref in seen:
+            raise MedpayError("ref_loop", path=origin, ref=ref)
+        seen.add(ref)
+        base, _, pointer = ref.partition("#")
+        if base:
+            root = _shared(base, origin, ref)
+        body = _at(root, pointer, origin, ref)
+
+
+@cache
+def _fields(name: str) -> Document:
+    return config.parse(files.schemas() / "fields" / f"{name}.json")
+
+
+def _shared(base: str, origin: str, ref: str) -> Document:
+    name = base.removeprefix("medpay:fields/")
+    if not (files.schemas() / "fields" / f"{name}.json").is_file():
+        raise MedpayError("ref_missing", path=origin, ref=ref)
+    return _fields(name)
+
+
+def _at(root: Document, pointer: str, origin: str, ref: str) -> Document:
+    place: Any = root
+    for step in pointer.split("/")[1:]:
+        name = step.replace("~1", "/").replace("~0", "~")
+        if not isinstance(place, dict) or name not in place:
+            raise MedpayError("ref_missing", path=origin, ref=ref)
+        place = place[name]
+    if not isinstance(place, dict):
+        raise MedpayError("ref_missing", path=origin, ref=ref)
+    return place

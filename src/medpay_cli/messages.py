@@ -1,0 +1,37 @@
+"""The words we say, in Chinese and English, from `schemas/messages.toml`.
+
+Codes, keys, numbers and exit codes never depend on the language.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from functools import cache
+from typing import Literal, cast
+
+from medpay_cli import files
+
+Language = Literal["zh", "en"]
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
+
+
+def language(asked: str | None = None) -> Language:
+    """The language of this run: asked for, else MEDPAY_LANG, else the locale (zh* is Chinese), else English."""
+    for name in (asked, os.environ.get("MEDPAY_LANG")):
+        if name in LANGUAGES:
+            return cast("Language", name)
+    locale = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
+    return "zh" if locale.lower().startswith("zh") else "en"
+
+
+def text(key: str, lang: Language, **values: object) -> str:
+    """The sentence `key` with its placeholders filled; a missing key is a bug and raises KeyError."""
+    return catalogue()[key][lang].format(**values)
+
+
+@cache
+def catalogue() -> dict[str, dict[str, str]]:
+    """Every sentence: key → language → text."""
+    with (files.schemas() / "messages.toml").open("rb") as file:
+        return cast("dict[str, dict[str, str]]", tomllib.load(file))

@@ -1,0 +1,52 @@
+"""Exact amounts: the text grammar first, then a cast that cannot lose a digit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Context, Decimal, Inexact, InvalidOperation
+
+import polars as pl
+
+# Every number that we read fits Decimal(38, 18): 20 digits before the point, 18 after it.
+WHOLE_DIGITS = 20
+FRACTION_DIGITS = 18
+NUMBER = r"^-?(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,18})?$"
+EXACT = pl.Decimal(38, FRACTION_DIGITS)
+# Python's default context rounds sums to 28 digits without a word; this one raises instead.
+_CONTEXT = Context(prec=76, traps=[Inexact, InvalidOperation])
+
+
+def grammar(digits: int, scale: int) -> str:
+    """The pattern of an amount with at most `digits` digits in all, `scale` of them after the point.
+
+    No plus sign, exponent, spaces, separators or leading zeros; fewer decimals than the scale are fine.
+    """
+    whole = digits - scale - 1
+    fraction = rf"(?:\.[0-9]{{1,{scale}}})?" if scale else ""
+    return rf"^-?(?:0|[1-9][0-9]{{0,{whole}}}){fraction}$" if whole >= 0 else rf"^-?0{fraction}$"
+
+
+def fits(column: pl.Expr, digits: int, scale: int) -> pl.Expr:
+    """True where the text is an amount of that grammar; null where it is absent."""
+    return column.str.contains(grammar(digits, scale))
+
+
+def amount(column: pl.Expr, digits: int, scale: int) -> pl.Expr:
+    """The amount as Decimal(38, scale); null where the text is absent or outside the grammar."""
+    # Polars rounds half to even when it casts text with more decimals: the grammar stands before the cast.
+    return pl.when(fits(column, digits, scale)).then(column).cast(pl.Decimal(38, scale), strict=False)
+
+
+def total(values: Iterable[Decimal | None]) -> Decimal:
+    """The exact sum; absent values add nothing."""
+    result = Decimal(0)
+    for value in values:
+        if value is not None:
+            result = _CONTEXT.add(result, value)
+    return result
+
+
+def written(value: Decimal, scale: int) -> str:
+    """An amount as we write it everywhere: yuan with exactly `scale` decimals, never `-0.00`."""
+    exact = value.quantize(Decimal(1).scaleb(-scale), context=_CONTEXT)
+    return f"{abs(exact) if exact == 0 else exact:f}"
