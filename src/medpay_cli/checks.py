@@ -37,22 +37,44 @@ def compile_layout(layout: Layout) -> tuple[Check, ...]:
     return tuple(check for field in layout.fields for check in _field_checks(field))
 
 
-def flag(text: pl.DataFrame, checks: tuple[Check, ...]) -> list[tuple[Check, pl.DataFrame]]:
-    """The records that violate each check: (check, frame of `row`, `line` and all fields), only where there are any.
+@dataclass(frozen=True)
+class Flagged:
+    """A text frame in two: records that violate nothing for certain, and suspects with what each check says."""
+
+    clear: pl.DataFrame
+    suspects: pl.DataFrame
+    violations: list[tuple[Check, pl.DataFrame]]
+
+
+def flag(text: pl.DataFrame, checks: tuple[Check, ...]) -> Flagged:
+    """Hold a text frame against the checks; `violations` pairs each violated check with its records.
 
     One pass of cheap tests over everything, then the exact ones over the suspects.
     """
     if not checks or text.is_empty():
-        return []
-    suspects = text.filter(pl.any_horizontal(check.suspected for check in checks if check.suspected is not None))
-    if suspects.is_empty():
-        return []
+        return Flagged(text, text.clear(), [])
+    doubtful = text.select(
+        pl.any_horizontal(check.suspected for check in checks if check.suspected is not None).fill_null(value=False)
+    ).to_series()
+    if not doubtful.any():
+        return Flagged(text, text.clear(), [])
+    suspects = text.filter(doubtful)
     flags = suspects.select(check.violated.alias(str(number)) for number, check in enumerate(checks))
-    return [
+    violations = [
         (check, suspects.filter(flags[str(number)]))
         for number, check in enumerate(checks)
         if flags[str(number)].any()
     ]
+    return Flagged(text.filter(~doubtful), suspects, violations)
+
+
+def amounts(flagged: Flagged, fields: tuple[Field, ...]) -> pl.DataFrame:
+    """The fields as Decimal of their scale, clear records first; null where absent or outside the grammar."""
+    # What is clear has passed the grammar, so the cast needs no second look at it.
+    clear = flagged.clear.select(pl.col(field.name).cast(pl.Decimal(38, field.scale)) for field in fields)
+    if flagged.suspects.is_empty():
+        return clear
+    return pl.concat([clear, flagged.suspects.select(typed(field) for field in fields)])
 
 
 def typed(field: Field) -> pl.Expr:

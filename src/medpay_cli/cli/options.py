@@ -6,12 +6,15 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from medpay_cli import files
 from medpay_cli.errors import MedpayError
+
+if TYPE_CHECKING:
+    from medpay_cli.reports import Style
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -39,23 +42,33 @@ def reports(formats: tuple[str, ...]) -> Callable[[F], F]:
     return add
 
 
-def emit(outcome: Any, formats: tuple[str, ...], form: str, outputs: tuple[str, ...], lang: str | None, color: str, **style: Any) -> None:  # noqa: E501
-    """Write the files asked for, then stdout."""
+def style(report: dict[str, Any]) -> Style:
+    """How files are written: the limits asked for, no colour."""
     from medpay_cli import messages
-    from medpay_cli.reports import Style, write
+    from medpay_cli.reports import Style
 
-    language = messages.language(lang)
+    limits = {name: report[name] for name in ("max_shown", "max_json", "show_values")}
+    return Style(lang=messages.language(report["lang"]), **limits)
+
+
+def emit(outcome: Any, formats: tuple[str, ...], **report: Any) -> None:
+    """Write the files asked for, then stdout."""
+    from dataclasses import replace
+
+    from medpay_cli.reports import write
+
+    plain = style(report)
     targets = []
-    for text in outputs:
+    for text in report["outputs"]:
         name, mark, path = text.partition(":")
         if not mark or name not in formats or not path:
             raise MedpayError("side_option", option="--output", text=text, form=f"FORMAT:FILE ({', '.join(formats)})")
         targets.append((name, Path(path)))
     for name, target in targets:
         with files.whole(target) as out:
-            write(outcome, name, out, Style(lang=language, **style))
-    coloured = color == "always" or (color == "auto" and _tty())
-    write(outcome, form, sys.stdout.buffer, Style(lang=language, color=coloured, width=_width(), **style))
+            write(outcome, name, out, plain)
+    coloured = report["color"] == "always" or (report["color"] == "auto" and _tty())
+    write(outcome, report["form"], sys.stdout.buffer, replace(plain, color=coloured, width=_width()))
 
 
 def _lang(_: click.Context, __: click.Parameter, value: str | None) -> str | None:

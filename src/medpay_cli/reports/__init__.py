@@ -1,4 +1,4 @@
-"""A report shows an outcome: one function per format, found in REPORTS by the outcome's kind and the format's name."""
+"""A report shows an outcome: one function per format, found by the outcome's kind and the format's name."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Style:
 
 
 def write(outcome: Any, name: str, out: BinaryIO, style: Style) -> None:
-    """Write `outcome` to `out` in the format `name` (a key of its table in FORMATS)."""
+    """Write `outcome` to `out` in the format `name`."""
     _table(type(outcome).__name__)[name](outcome, out, style)
 
 
 def _table(kind: str) -> dict[str, Callable[[Any, BinaryIO, Style], None]]:
-    from medpay_cli.reports import machine, text
+    from medpay_cli.reports import machine, statement, text
 
     reports: dict[str, dict[str, Callable[[Any, BinaryIO, Style], None]]] = {
         "Outcome": {
@@ -37,10 +37,6 @@ def _table(kind: str) -> dict[str, Callable[[Any, BinaryIO, Style], None]]:
             "ndjson": machine.validation_ndjson,
             "csv": machine.validation_csv,
         },
-        "Reconciliation": {"text": text.reconciliation, "json": machine.reconciliation_json},
+        "Reconciliation": {"text": text.reconciliation, "json": statement.to_json},
     }
     return reports[kind]
-
-
-# The names stand here too, so that a command's --help needs none of the machinery above.
-FORMATS = {"Outcome": ("text", "json", "ndjson", "csv"), "Reconciliation": ("text", "json")}

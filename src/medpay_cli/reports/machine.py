@@ -49,11 +49,6 @@ def validation_csv(outcome: Outcome, out: BinaryIO, style: Style) -> None:
         out.write(buffer.getvalue())
 
 
-def reconciliation_json(result: Any, out: BinaryIO, style: Style) -> None:  # noqa: ARG001
-    """The summary of a reconciliation."""
-    _dump(result.document(), out)
-
-
 def summary(outcome: Outcome, shown: int) -> dict[str, Any]:
     """Everything of the validate document but the findings themselves."""
     return {

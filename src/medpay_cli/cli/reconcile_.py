@@ -1,0 +1,119 @@
+"""`medpay reconcile`."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from medpay_cli.cli import options
+from medpay_cli.errors import MedpayError
+
+if TYPE_CHECKING:
+    from medpay_cli.recipes import Recipe
+
+FORMATS = ("text", "json")
+
+
+@click.command("reconcile")
+@click.argument("sides", nargs=2, required=True, metavar="SIDE SIDE")
+@click.option("--recipe", metavar="NAME|FILE.toml", help="What is matched on what.")
+@click.option("--key", metavar="A[,B]", help="Ad hoc: key columns of two tables with headers.")
+@click.option("--amount", metavar="X[,Y]", help="Ad hoc: amounts to compare.")
+@click.option("--compare", metavar="C[,D]", help="Ad hoc: other columns that must be equal.")
+@click.option("--output-dir", type=click.Path(path_type=Path), metavar="DIR", help="Write summary.json and differences.* here.")
+@click.option("--layout", "layouts", multiple=True, metavar="SIDE=ID", help="Read this side in another layout.")
+@click.option("--dialect", "dialects", multiple=True, metavar="SIDE=NAME", help="Read this side in another dialect.")
+@click.option("--tolerance", "tolerances", multiple=True, metavar="COL=AMOUNT", help="Amount within which COL agrees.")
+@click.option("--accepted-only", is_flag=True, help="Leave unreadable records out instead of stopping.")
+@options.reports(FORMATS)
+def command(
+    sides: tuple[str, str], recipe: str | None, key: str | None, amount: str | None, compare: str | None,
+    output_dir: Path | None, layouts: tuple[str, ...], dialects: tuple[str, ...], tolerances: tuple[str, ...],
+    accepted_only: bool, **report: Any,
+) -> int:  # fmt: skip
+    """Example: medpay reconcile hospital.txt platform.txt --recipe ledger --output-dir out
+
+    Match two sides and explain every difference to the fen. SIDE is a PATH, in the recipe's order, or NAME=PATH.
+    """
+    from medpay_cli.reconcile import reconcile, write_folder
+
+    used = _recipe(recipe, key, amount, compare)
+    names = [side.name for side in used.sides]
+    result = reconcile(
+        _bound(sides, names),
+        used,
+        layout=_by_side("--layout", layouts, names),
+        dialect=_by_side("--dialect", dialects, names),
+        tolerance=_tolerance(tolerances, used.amounts),
+        accepted_only=accepted_only,
+    )
+    if output_dir is not None:
+        write_folder(result, output_dir, options.style(report))
+    options.emit(result, FORMATS, **report)
+    return result.exit_code
+
+
+def _recipe(name: str | None, key: str | None, amount: str | None, compare: str | None) -> Recipe:
+    from medpay_cli import recipes
+
+    if name is not None and not (key or amount or compare):
+        return recipes.load(name)
+    if name is not None or key is None or amount is None:
+        raise MedpayError("key_or_recipe")
+    return recipes.ad_hoc(_words(key), _words(amount), _words(compare or ""))
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word for word in text.split(",") if word)
+
+
+def _bound(sides: tuple[str, ...], names: list[str]) -> dict[str, str]:
+    """PATHs in the recipe's order, NAME=PATH by name."""
+    bound: dict[str, str] = {}
+    for text in sides:
+        name, mark, path = text.partition("=")
+        if mark and (known := _known(name, names)):
+            bound[known] = path
+    free = iter(name for name in names if name not in bound)
+    for text in sides:
+        if not _known(text.partition("=")[0], names) or "=" not in text:
+            bound[next(free, "")] = text
+    if set(bound) != set(names):
+        raise MedpayError("two_sides", names=" / ".join(names))
+    return bound
+
+
+def _known(name: str, names: list[str]) -> str | None:
+    return {**dict(zip(("ours", "theirs"), names, strict=True)), **{one: one for one in names}}.get(name)
+
+
+def _by_side(option: str, texts: tuple[str, ...], names: list[str]) -> dict[str, str]:
+    found = {}
+    for text in texts:
+        name, mark, value = text.partition("=")
+        if not mark or not value:
+            raise MedpayError("side_option", option=option, text=text, form="SIDE=NAME")
+        known = _known(name, names)
+        if known is None:
+            raise MedpayError("unknown_side", name=name, names=", ".join(names))
+        found[known] = value
+    return found
+
+
+def _tolerance(texts: tuple[str, ...], amounts: tuple[str, ...]) -> dict[str, Decimal]:
+    found = {}
+    for text in texts:
+        name, mark, value = text.partition("=")
+        try:
+            limit = Decimal(value) if mark else None
+        except InvalidOperation:
+            limit = None
+        if limit is None or not limit.is_finite() or limit < 0:
+            raise MedpayError("side_option", option="--tolerance", text=text, form="COL=AMOUNT")
+        if name not in amounts:
+            raise MedpayError("unknown_column", option="--tolerance", name=name, names=", ".join(amounts))
+        found[name] = limit
+    return found

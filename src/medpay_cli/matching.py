@@ -1,0 +1,257 @@
+"""Matching: what becomes of every key of two sides, stated once on narwhals for every engine.
+
+The meaning is fixed by `docs/reconcile.md`; the words `ours` and `theirs` are the first and the second side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import narwhals as nw
+
+from medpay_cli import money
+from medpay_cli.findings import Outcome
+
+if TYPE_CHECKING:
+    import polars as pl
+
+OURS, THEIRS = "ours", "theirs"
+SIDES = (OURS, THEIRS)
+MATCHED = "matched"
+# In the order in which a key is tried; `matched` is what is left.
+CLASSES = ("only_ours", "only_theirs", "duplicate", "amount_differs", "status_differs", MATCHED)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Which columns decide: the key, amounts with their scale, statuses, and what may differ."""
+
+    key: tuple[str, ...]
+    amounts: dict[str, int]
+    statuses: tuple[str, ...] = ()
+    tolerance: dict[str, Decimal] = field(default_factory=dict)
+    absent_is_zero: bool = False
+
+
+@dataclass
+class ClassSums:
+    """One class: its keys, records and sums per side. Amounts in yuan."""
+
+    keys: int = 0
+    records: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SIDES, 0))
+    amounts: dict[str, dict[str, Decimal]] = field(default_factory=dict)
+    repeated: int = 0
+    tolerated: dict[str, tuple[int, Decimal]] = field(default_factory=dict)
+
+    def add(self, other: ClassSums) -> None:
+        """Take another part of the same class in."""
+        self.keys += other.keys
+        self.repeated += other.repeated
+        for side in SIDES:
+            self.records[side] += other.records[side]
+        for name, sums in other.amounts.items():
+            mine = self.amounts.get(name, dict.fromkeys(SIDES, Decimal(0)))
+            self.amounts[name] = {side: money.total((mine[side], sums[side])) for side in SIDES}
+        for name, (keys, difference) in other.tolerated.items():
+            had = self.tolerated.get(name, (0, Decimal(0)))
+            self.tolerated[name] = (had[0] + keys, money.total((had[1], difference)))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Records and sums of both sides with the same values in the group columns."""
+
+    by: dict[str, str | None]
+    sums: ClassSums = field(default_factory=ClassSums)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side as it was read: where from, how many records, and its sums."""
+
+    name: str
+    title: dict[str, str]
+    path: str
+    layout: str | None
+    dialect: str | None
+    records: int
+    keys: int
+    amounts: dict[str, Decimal]
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """What `reconcile` found. `classes` is None where a side cannot be judged."""
+
+    recipe: str | None
+    engine: str
+    compared: Compared
+    sides: tuple[Side, ...]
+    counts: list[dict[str, Any]]
+    groups: list[Group]
+    classes: dict[str, ClassSums] | None
+    differences: pl.DataFrame | None
+    advice: dict[str, dict[str, str]]
+    exit_code: int
+    noted: Outcome
+    incomplete: str | None = None
+
+
+def match(ours: nw.LazyFrame[Any], theirs: nw.LazyFrame[Any], on: Compared) -> nw.DataFrame[Any]:
+    """One row per key: `class`, the key, `records_<side>`, per amount `<name>_<side>` and `<name>_<side>_present`,
+    per status `<name>_<side>`, and `repeated`.
+
+    Both frames hold the key and status columns as text and the amounts as Decimal. A record with an empty key
+    part is a key of its own. The order of the rows means nothing.
+    """
+    both = nw.concat([_signed(ours, OURS, on), _signed(theirs, THEIRS, on)], how="vertical")
+    complete = nw.all_horizontal(*(~nw.col(name).is_null() for name in on.key), ignore_nulls=False)
+    keyed = _per_key(both.filter(complete), on)
+    unequal = _unequal(both.filter(complete), keyed, on)
+    classed = (
+        keyed.join(unequal, on=list(on.key), how="left")
+        .with_columns(_class(on).alias("class"))
+        .drop("unequal")
+    )
+    leftover = _alone(both.filter(~complete), on)
+    order = classed.collect_schema().names()
+    return nw.concat([classed, leftover.select(order)], how="vertical").collect()
+
+
+def class_sums(keys: nw.DataFrame[Any], on: Compared) -> dict[str, ClassSums]:
+    """The sums of every class that occurs in `match`'s rows."""
+    sums = keys.group_by("class").agg(
+        nw.len().alias("keys"),
+        nw.col("repeated").cast(nw.Int64).sum(),
+        *(nw.col(f"records_{side}").sum() for side in SIDES),
+        *(nw.col(f"{name}_{side}").sum() for name in on.amounts for side in SIDES),
+    )
+    classes = {}
+    for row in sums.iter_rows(named=True):
+        matched = row["class"] == MATCHED
+        classes[row["class"]] = ClassSums(
+            keys=row["keys"],
+            records={side: row[f"records_{side}"] for side in SIDES},
+            amounts={name: {side: row[f"{name}_{side}"] for side in SIDES} for name in on.amounts},
+            repeated=row["repeated"] if matched else 0,
+            tolerated=_tolerated(keys, on) if matched else {},
+        )
+    return classes
+
+
+def worth_showing(keys: nw.DataFrame[Any], on: Compared) -> nw.DataFrame[Any]:
+    """The rows of `match` that belong in a list of differences: every class but `matched`, and what was tolerated."""
+    within = [_moved(name) & ~nw.col("repeated") for name in on.amounts]
+    return keys.filter((nw.col("class") != MATCHED) | _any(within))
+
+
+def _signed(side: nw.LazyFrame[Any], name: str, on: Compared) -> nw.LazyFrame[Any]:
+    """A side's records with a column that tells the side: 1 for ours, -1 for theirs."""
+    return side.select(
+        *(nw.col(column) for column in on.key),
+        *(nw.col(column) for column in (*on.amounts, *on.statuses) if column not in on.key),
+        nw.lit(1 if name == OURS else -1, nw.Int64).alias("side"),
+    )
+
+
+def _per_key(both: nw.LazyFrame[Any], on: Compared) -> nw.LazyFrame[Any]:
+    of = {OURS: nw.col("side") > 0, THEIRS: nw.col("side") < 0}
+    spread = both.with_columns(
+        *(nw.when(mine).then(nw.lit(1, nw.Int64)).otherwise(nw.lit(0, nw.Int64)).alias(f"records_{side}") for side, mine in of.items()),  # noqa: E501
+        *(nw.when(mine).then(nw.col(name)).alias(f"{name}_{side}") for name in (*on.amounts, *on.statuses) for side, mine in of.items()),  # noqa: E501
+    )
+    return (
+        spread.group_by(*on.key)
+        .agg(
+            *(nw.col(f"records_{side}").sum() for side in SIDES),
+            *(nw.col(f"{name}_{side}").sum() for name in on.amounts for side in SIDES),
+            *(nw.col(f"{name}_{side}").count().cast(nw.Int64).alias(f"{name}_{side}_present") for name in on.amounts for side in SIDES),
+            *(nw.col(f"{name}_{side}").max() for name in on.statuses for side in SIDES),
+        )
+        .with_columns(repeated=(nw.col("records_ours") > 1) | (nw.col("records_theirs") > 1))
+    )
+
+
+def _unequal(both: nw.LazyFrame[Any], keyed: nw.LazyFrame[Any], on: Compared) -> nw.LazyFrame[Any]:
+    """The repeated keys whose multisets of (amounts, statuses) differ between the sides."""
+    key = list(on.key)
+    repeated = keyed.filter(nw.col("repeated")).select(key)
+    records = both.join(repeated, on=key, how="semi")
+    if on.absent_is_zero:
+        records = records.with_columns(nw.col(name).fill_null(Decimal(0)) for name in on.amounts)
+    return (
+        records.group_by(*dict.fromkeys((*key, *on.amounts, *on.statuses)))
+        .agg(nw.col("side").sum())
+        .filter(nw.col("side") != 0)
+        .select(key)
+        .unique()
+        .with_columns(unequal=nw.lit(value=True))
+    )
+
+
+def _alone(incomplete: nw.LazyFrame[Any], on: Compared) -> nw.LazyFrame[Any]:
+    """Records with an empty key part: each a leftover of its own."""
+    of = {OURS: nw.col("side") > 0, THEIRS: nw.col("side") < 0}
+    return incomplete.with_columns(
+        nw.when(of[OURS]).then(nw.lit("only_ours")).otherwise(nw.lit("only_theirs")).alias("class"),
+        nw.lit(value=False).alias("repeated"),
+        *(nw.when(mine).then(nw.lit(1, nw.Int64)).otherwise(nw.lit(0, nw.Int64)).alias(f"records_{side}") for side, mine in of.items()),  # noqa: E501
+        *(nw.when(mine & ~nw.col(name).is_null()).then(nw.lit(1, nw.Int64)).otherwise(nw.lit(0, nw.Int64)).alias(f"{name}_{side}_present") for name in on.amounts for side, mine in of.items()),  # noqa: E501
+        *(nw.when(mine).then(nw.col(name)).alias(f"{name}_{side}") for name in on.statuses for side, mine in of.items()),
+        *(nw.when(mine & ~nw.col(name).is_null()).then(nw.col(name)).otherwise(_zero(on.amounts[name])).alias(f"{name}_{side}") for name in on.amounts for side, mine in of.items()),  # noqa: E501
+    )
+
+
+def _class(on: Compared) -> nw.Expr:
+    amounts = _any([_beyond(name, on) for name in on.amounts])
+    statuses = _any([_other(name) for name in on.statuses])
+    found = nw.when(statuses).then(nw.lit("status_differs")).otherwise(nw.lit(MATCHED))
+    found = nw.when(amounts).then(nw.lit("amount_differs")).otherwise(found)
+    unequal = ~nw.col("unequal").is_null()
+    found = nw.when(nw.col("repeated")).then(
+        nw.when(unequal).then(nw.lit("duplicate")).otherwise(nw.lit(MATCHED))
+    ).otherwise(found)  # fmt: skip
+    found = nw.when(nw.col("records_ours") == 0).then(nw.lit("only_theirs")).otherwise(found)
+    return nw.when(nw.col("records_theirs") == 0).then(nw.lit("only_ours")).otherwise(found)
+
+
+def _beyond(name: str, on: Compared) -> nw.Expr:
+    """Whether an amount of a key with one record on each side differs by more than its tolerance."""
+    limit = nw.lit(on.tolerance.get(name, Decimal(0))).cast(nw.Decimal(38, on.amounts[name]))
+    gap = nw.col(f"{name}_ours") - nw.col(f"{name}_theirs")
+    differs = (gap > limit) | (gap < _zero(on.amounts[name]) - limit)
+    if on.absent_is_zero:
+        return differs
+    return differs | (nw.col(f"{name}_ours_present") != nw.col(f"{name}_theirs_present"))
+
+
+def _other(name: str) -> nw.Expr:
+    mine, other = nw.col(f"{name}_ours"), nw.col(f"{name}_theirs")
+    return (mine.is_null() & ~other.is_null()) | (~mine.is_null() & other.is_null()) | (mine != other).fill_null(value=False)
+
+
+def _moved(name: str) -> nw.Expr:
+    return nw.col(f"{name}_ours") != nw.col(f"{name}_theirs")
+
+
+def _tolerated(keys: nw.DataFrame[Any], on: Compared) -> dict[str, tuple[int, Decimal]]:
+    matched = keys.filter((nw.col("class") == MATCHED) & ~nw.col("repeated"))
+    found = {}
+    for name in on.amounts:
+        moved = matched.filter(_moved(name))
+        if len(moved):
+            gap = money.total((moved[f"{name}_ours"].sum(), -moved[f"{name}_theirs"].sum()))
+            found[name] = (len(moved), gap)
+    return found
+
+
+def _zero(scale: int) -> nw.Expr:
+    return nw.lit(Decimal(0)).cast(nw.Decimal(38, scale))
+
+
+def _any(tests: Iterable[nw.Expr]) -> nw.Expr:
+    return reduce(lambda left, right: left | right, tests, nw.lit(value=False))

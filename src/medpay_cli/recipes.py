@@ -1,0 +1,66 @@
+"""A recipe says which sides are matched on what; it only names fields, the meaning is `matching`'s."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from medpay_cli import config
+
+
+@dataclass(frozen=True)
+class RecipeSide:
+    """One side: its name, and the layout and dialect it is read in unless told otherwise."""
+
+    name: str
+    layout: str | None
+    dialect: str | None
+    title: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What `reconcile` compares."""
+
+    name: str | None
+    sides: tuple[RecipeSide, RecipeSide]
+    key: tuple[str, ...]
+    amounts: tuple[str, ...]
+    compare: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    tolerance: dict[str, Decimal] = field(default_factory=dict)
+    absent_is_zero: bool = False
+    advice: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+def load(name: str) -> Recipe:
+    """The recipe behind a shipped name or a user's FILE.toml. Raises MedpayError."""
+    document = config.load(config.RECIPE, name)
+    first, second = (
+        RecipeSide(side["name"], side["layout"], side["dialect"], side.get("title", _same(side["name"])))
+        for side in document["sides"]
+    )
+    return Recipe(
+        name=name,
+        sides=(first, second),
+        key=tuple(document["key"]),
+        amounts=tuple(document["amounts"]),
+        compare=tuple(document.get("compare", ())),
+        groups=tuple(document.get("groups", ())),
+        tolerance={column: Decimal(amount) for column, amount in document.get("tolerance", {}).items()},
+        absent_is_zero=document.get("absent_is_zero", False),
+        advice=document.get("advice", {}),
+    )
+
+
+def ad_hoc(key: tuple[str, ...], amounts: tuple[str, ...], compare: tuple[str, ...]) -> Recipe:
+    """Any two delimited tables with headers, called ours and theirs."""
+    ours, theirs = (
+        RecipeSide("ours", None, None, {"zh": "我方", "en": "ours"}),
+        RecipeSide("theirs", None, None, {"zh": "对方", "en": "theirs"}),
+    )
+    return Recipe(None, (ours, theirs), key, amounts, compare)
+
+
+def _same(name: str) -> dict[str, str]:
+    return {"zh": name, "en": name}

@@ -1,0 +1,283 @@
+"""Reconcile: read two sides strictly, match them, and explain every fen of the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from medpay_cli import checks, dialects, files, judging, layouts, matching, money, reports
+from medpay_cli.checks import Flagged
+from medpay_cli.dialects import Dialect
+from medpay_cli.errors import InternalError, MedpayError, ReadError
+from medpay_cli.files import Source
+from medpay_cli.findings import Findings, Outcome
+from medpay_cli.formats import Batch, archive
+from medpay_cli.formats.archive import Input
+from medpay_cli.formats.delimited import delimiter_for
+from medpay_cli.judging import NOT_JUDGED, Judgement
+from medpay_cli.layouts import Layout
+from medpay_cli.matching import MATCHED, OURS, SIDES, THEIRS, ClassSums, Compared, Group, Reconciliation, Side
+from medpay_cli.recipes import Recipe, RecipeSide
+from medpay_cli.reports import Style, statement
+
+QUIET = {MATCHED, "reversed", "timing"}
+# An ad-hoc amount: up to 14 digits before the point, as many after it as are seen on either side, 2 to 6.
+AD_HOC_DIGITS, MOST_DECIMALS, LEAST_DECIMALS = 20, 6, 2
+
+
+@dataclass(frozen=True)
+class _Typed:
+    """One batch: key and status text, exact amounts, the number of records with an unreadable amount, and the
+    most decimals seen per amount."""
+
+    records: pl.DataFrame
+    unreadable: int
+    decimals: dict[str, int]
+
+
+@dataclass(frozen=True)
+class _Read:
+    """One side as it was read."""
+
+    side: RecipeSide
+    layout: Layout
+    made: Judgement[_Typed]
+    records: pl.DataFrame
+    unreadable: int
+    scales: dict[str, int]
+
+
+def reconcile(
+    sides: Mapping[str, str],
+    recipe: Recipe,
+    *,
+    layout: Mapping[str, str] | None = None,
+    dialect: Mapping[str, str] | None = None,
+    tolerance: Mapping[str, Decimal] | None = None,
+    accepted_only: bool = False,
+) -> Reconciliation:
+    """Match the two files in `sides` (side name → PATH) as the recipe says; amounts in yuan.
+
+    `layout` and `dialect` replace the recipe's own for a side, `tolerance` a column's. Wrong data is in the
+    result; raises MedpayError for what cannot be done as asked, InternalError where the bridge does not tie.
+    """
+    both = {
+        name: _read(one, sides[one.name], recipe, (layout or {}).get(one.name), (dialect or {}).get(one.name))
+        for name, one in zip(SIDES, recipe.sides, strict=True)
+    }
+    compared = Compared(
+        key=recipe.key,
+        amounts={name: max(one.scales[name] for one in both.values()) for name in recipe.amounts},
+        statuses=recipe.compare,
+        tolerance={**recipe.tolerance, **(tolerance or {})},
+        absent_is_zero=recipe.absent_is_zero,
+    )
+    left_out = sum(one.unreadable for one in both.values())
+    result = Reconciliation(
+        recipe=recipe.name,
+        engine="polars",
+        compared=compared,
+        sides=(_side(both[OURS], compared), _side(both[THEIRS], compared)),
+        counts=[{"side": one.side.name, **row} for one in both.values() for row in one.made.findings.counted()],
+        groups=_groups(both, recipe.groups, compared),
+        classes=None,
+        differences=None,
+        advice=recipe.advice,
+        exit_code=3,
+        noted=_noted(both),
+        incomplete="unreadable_records",
+    )
+    if any(one.made.verdict.verdict == NOT_JUDGED for one in both.values()) or (left_out and not accepted_only):
+        return result
+    classes, differences = _match(both, compared)
+    prove(result.sides, classes, compared)
+    differs = any(sums.keys for name, sums in classes.items() if name not in QUIET)
+    return replace(
+        result,
+        classes=classes,
+        differences=differences,
+        exit_code=int(differs or left_out > 0),
+        incomplete="accepted_only" if left_out else None,
+    )
+
+
+def prove(sides: tuple[Side, Side], classes: Mapping[str, ClassSums], compared: Compared) -> None:
+    """Every record and every fen of both sides is in exactly one class, or no report leaves this program."""
+    for side, name in zip(sides, SIDES, strict=True):
+        counted = sum(sums.records[name] for sums in classes.values())
+        if counted != side.records:
+            raise InternalError("tie_out", what=f"records {name}", left=side.records, right=counted)
+        for column in compared.amounts:
+            explained = money.total(sums.amounts[column][name] for sums in classes.values())
+            if explained != side.amounts[column]:
+                raise InternalError("tie_out", what=f"{column} {name}", left=side.amounts[column], right=explained)
+
+
+def write_folder(result: Reconciliation, folder: Path, style: Style) -> None:
+    """Write summary.json, differences.csv and differences.parquet into a folder, made where it is missing."""
+    with files.storage(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if result.differences is not None:
+        rows = statement.differences(result, style.lang)
+        with files.whole(folder / "differences.csv") as out:
+            statement.as_text(rows).write_csv(out)
+        with files.whole(folder / "differences.parquet") as out:
+            rows.write_parquet(out)
+    with files.whole(folder / "summary.json") as out:
+        reports.write(result, "json", out, style)
+
+
+def _read(side: RecipeSide, path: str, recipe: Recipe, layout: str | None, dialect: str | None) -> _Read:
+    source = Source.parse(path)
+    used, written = _named(side, layout, dialect, recipe)
+    try:
+        inputs = archive.inputs(source)
+        if len(inputs) != 1:
+            raise MedpayError("one_input", path=path)
+        if written.header:
+            written = replace(written, delimiter=delimiter_for(inputs[0], used.names))
+    except ReadError as err:
+        verdict = judging.blank(Input(source.path, source.member), used, written)
+        return _gathered(side, used, judging.unreadable(verdict, err), recipe)
+    return _gathered(side, used, judging.judge_file(inputs[0], used, written, _typing(used, recipe)), recipe)
+
+
+def _named(side: RecipeSide, layout: str | None, dialect: str | None, recipe: Recipe) -> tuple[Layout, Dialect]:
+    """The layout and dialect of a side; an ad-hoc table has one made up of the named columns."""
+    if side.dialect is None:
+        amount = {"type": "number", "format": "money", "x-digits": AD_HOC_DIGITS, "x-scale": MOST_DECIMALS}
+        columns = dict.fromkeys((*recipe.key, *recipe.compare), {"type": "string"}) | dict.fromkeys(recipe.amounts, amount)
+        made = layouts.build({"type": "object", "properties": columns, "x-key": recipe.key}, "")
+        return made, Dialect("", "", quote='"', header=True, trim=True)
+    written = dialects.load(dialect or side.dialect)
+    used = layouts.load(layout or (written.layout if dialect else str(side.layout)))
+    lacking = [name for name in (*recipe.key, *recipe.amounts, *recipe.compare) if used.field(name) is None]
+    if lacking:
+        raise MedpayError("side_lacks", side=side.name, layout=used.id, names=", ".join(lacking))
+    for name in recipe.amounts:
+        if name not in (field.name for field in used.money):
+            raise MedpayError("not_an_amount_field", side=side.name, layout=used.id, name=name)
+    return used, written
+
+
+def _typing(layout: Layout, recipe: Recipe) -> Any:
+    """The work per batch: canonical text of keys, statuses and groups; amounts as Decimal."""
+    amounts = [field for field in layout.money if field.name in recipe.amounts]
+    words = [_canonical(field) for field in layout.fields if field.name in (*recipe.key, *recipe.compare, *recipe.groups)]
+
+    def typed(batch: Batch, flagged: Flagged) -> _Typed:
+        records = flagged.clear.select(*words, *(pl.col(one.name).cast(pl.Decimal(38, one.scale)) for one in amounts))
+        lost = 0
+        if not flagged.suspects.is_empty():
+            outside = pl.any_horizontal(pl.col(one.name).is_not_null() & checks.typed(one).is_null() for one in amounts)
+            kept = flagged.suspects.filter(~outside)
+            lost = flagged.suspects.height - kept.height
+            records = pl.concat([records, kept.select(*words, *(checks.typed(one) for one in amounts))])
+        decimals = {} if recipe.name is not None else _decimals(batch.text, recipe.amounts)
+        return _Typed(records, batch.records - batch.text.height + lost, decimals)
+
+    return typed
+
+
+def _canonical(field: layouts.Field) -> pl.Expr:
+    same = layouts.canonical(field.codes) if field.codes else {}
+    return pl.col(field.name).replace(same) if same else pl.col(field.name)
+
+
+def _decimals(text: pl.DataFrame, names: tuple[str, ...]) -> dict[str, int]:
+    longest = text.select(pl.col(name).str.extract(r"\.([0-9]+)$").str.len_bytes().max() for name in names)
+    return {name: min(count or 0, MOST_DECIMALS) for name, count in longest.row(0, named=True).items()}
+
+
+def _gathered(side: RecipeSide, layout: Layout, made: Judgement[_Typed], recipe: Recipe) -> _Read:
+    frames = [typed.records for typed in made.also]
+    if not frames:
+        texts = dict.fromkeys((*recipe.key, *recipe.compare, *recipe.groups), pl.String)
+        frames = [pl.DataFrame(schema=texts | {field.name: pl.Decimal(38, field.scale) for field in layout.money})]
+    seen = [typed.decimals for typed in made.also]
+    scales = {
+        field.name: field.scale if recipe.name else max([LEAST_DECIMALS, *(one[field.name] for one in seen)])
+        for field in layout.money
+    }
+    return _Read(side, layout, made, pl.concat(frames), sum(typed.unreadable for typed in made.also), scales)
+
+
+def _side(read: _Read, compared: Compared) -> Side:
+    keys = read.records.select(compared.key)
+    complete = keys.drop_nulls()
+    verdict = read.made.verdict
+    return Side(
+        name=read.side.name,
+        title=read.side.title,
+        path=verdict.path if verdict.member is None else f"{verdict.path}!/{verdict.member}",
+        layout=verdict.layout,
+        dialect=verdict.dialect,
+        records=read.records.height,
+        keys=complete.n_unique() + keys.height - complete.height if complete.height else keys.height,
+        amounts=read.records.select(*compared.amounts).sum().row(0, named=True),
+    )
+
+
+def _groups(both: Mapping[str, _Read], by: tuple[str, ...], compared: Compared) -> list[Group]:
+    """Counts and sums per value of the group columns that both sides have."""
+    columns = [name for name in by if all(name in one.records.columns for one in both.values())]
+    found: dict[tuple[str | None, ...], Group] = {}
+    for side, read in both.items() if columns else ():
+        sums = read.records.group_by(columns).agg(pl.len().alias(""), *(pl.col(name).sum() for name in compared.amounts))
+        for row in sums.iter_rows(named=True):
+            values = tuple(row[name] for name in columns)
+            group = found.setdefault(values, Group(dict(zip(columns, values, strict=True))))
+            group.sums.add(ClassSums(
+                records={one: row[""] if one == side else 0 for one in SIDES},
+                amounts={name: {one: row[name] if one == side else Decimal(0) for one in SIDES} for name in compared.amounts},
+            ))  # fmt: skip
+    return [found[values] for values in sorted(found, key=lambda values: tuple(value or "" for value in values))]
+
+
+def _match(both: Mapping[str, _Read], compared: Compared) -> tuple[dict[str, ClassSums], pl.DataFrame]:
+    ours, theirs = (
+        both[side].records.select(
+            *dict.fromkeys((*compared.key, *compared.statuses)),
+            *(pl.col(name).cast(pl.Decimal(38, scale)) for name, scale in compared.amounts.items()),
+        )
+        for side in SIDES
+    )
+    keys = matching.match(nw.from_native(ours.lazy()), nw.from_native(theirs.lazy()), compared)
+    shown: pl.DataFrame = matching.worth_showing(keys, compared).to_polars()
+    for side, records in ((OURS, ours), (THEIRS, theirs)):
+        shown = _joined(shown, records, side, compared)
+    return matching.class_sums(keys, compared), shown
+
+
+def _joined(shown: pl.DataFrame, records: pl.DataFrame, side: str, compared: Compared) -> pl.DataFrame:
+    """Where a side has several records of a key: its different statuses joined by `;`, sorted."""
+    repeated = shown.filter("repeated").select(compared.key)
+    if repeated.is_empty() or not compared.statuses:
+        return shown
+    joined = (
+        records.join(repeated, on=compared.key, how="semi")
+        .group_by(compared.key)
+        .agg(pl.col(name).drop_nulls().unique().sort().str.join(";").alias(f"{name}_{side}") for name in compared.statuses)
+    )
+    return shown.update(joined, on=list(compared.key), how="left")
+
+
+def _noted(both: Mapping[str, _Read]) -> Outcome:
+    """What was found while the sides were read."""
+    together = Findings()
+    for read in both.values():
+        together.extend(read.made.findings)
+    fields = [field for read in both.values() for field in read.layout.fields]
+    return Outcome(
+        files=[read.made.verdict for read in both.values()],
+        findings=together,
+        exit_code=0,
+        titles={field.name: (field.title("zh"), field.title("en")) for field in fields},
+        sensitivity={field.name: field.sensitivity for field in fields if field.sensitivity},
+    )
