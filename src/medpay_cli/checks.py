@@ -61,9 +61,7 @@ def flag(text: pl.DataFrame, checks: tuple[Check, ...]) -> Flagged:
     suspects = text.filter(doubtful)
     flags = suspects.select(check.violated.alias(str(number)) for number, check in enumerate(checks))
     violations = [
-        (check, suspects.filter(flags[str(number)]))
-        for number, check in enumerate(checks)
-        if flags[str(number)].any()
+        (check, suspects.filter(flags[str(number)])) for number, check in enumerate(checks) if flags[str(number)].any()
     ]
     return Flagged(text.filter(~doubtful), suspects, violations)
 
@@ -104,7 +102,7 @@ def _field_checks(field: Field) -> list[Check]:
 
 def _suspected(field: Field, column: pl.Expr, keyword: str, value: Any, violated: pl.Expr) -> pl.Expr | None:
     if keyword == "maxLength":
-        return column.str.len_bytes() > value
+        return column.str.len_bytes() > int(value)
     if field.is_money and keyword == "type":
         return None  # whatever fits the money grammar is a number
     if field.is_money and keyword == "format":

@@ -53,14 +53,20 @@ def names() -> list[str]:
 def load(name: str) -> Dialect:
     """The dialect behind a shipped name or a user's FILE.toml. Raises MedpayError."""
     document = config.load(config.DIALECT, name)
-    plain = {key: document[key] for key in ("layout", "delimiter", "quote", "encoding", "header", "trim", "mixed_widths")
-             if key in document}  # fmt: skip
+    same = ("layout", "delimiter", "quote", "encoding", "header", "trim", "mixed_widths")
+    plain = {key: document[key] for key in same if key in document}
     return Dialect(
         name=name,
         nulls=tuple(document.get("nulls", ())),
         widths=tuple(sorted(document.get("widths", ()))),
         shifted=tuple(
-            Shifted(**{key: tuple(value) if isinstance(value, list) else value for key, value in case.items()})
+            Shifted(
+                width=case["width"],
+                skip=case["skip"],
+                empty=tuple(case.get("empty", ())),
+                amount=tuple(case.get("amount", ())),
+                not_amount=tuple(case.get("not_amount", ())),
+            )
             for case in document.get("shifted", ())
         ),
         **plain,

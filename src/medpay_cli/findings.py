@@ -102,7 +102,7 @@ class Findings:
         import polars as pl
 
         for part in self._parts:
-            yield pl.read_ipc(part, memory_map=False)
+            yield pl.read_ipc(part)
         yield from self._frames
 
     @property
@@ -118,8 +118,7 @@ class Findings:
         """The counts as the contract shows them, sorted."""
         rows = sorted(self.counts.items(), key=lambda item: (item[0][0], item[0][1] or ""))
         return [
-            {"code": code, "field": name, "severity": level, "count": number}
-            for (code, name, level), number in rows
+            {"code": code, "field": name, "severity": level, "count": number} for (code, name, level), number in rows
         ]
 
     def _write(self) -> None:

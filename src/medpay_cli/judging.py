@@ -46,9 +46,7 @@ class _Judged(Generic[T]):
     also: T
 
 
-def judge_file(
-    source: Input, layout: Layout, dialect: Dialect, also: Callable[[Batch, Flagged], T] = lambda _, __: None
-) -> Judgement[T]:
+def judge_file(source: Input, layout: Layout, dialect: Dialect, also: Callable[[Batch, Flagged], T]) -> Judgement[T]:
     """Read a file in parallel batches and hold every record against the layout; a broken file is a verdict too.
 
     `also` runs on each batch and its flags, in a thread; its results come back in file order.
@@ -117,7 +115,11 @@ def _judge(batch: Batch, layout: Layout, flagged: Flagged, also: T) -> _Judged[T
 
     frames = [batch.faults, *(found(check, rows) for check, rows in flagged.violations)]
     faulty = [rows["row"] for check, rows in flagged.violations if findings.severity(check.code) == ERROR]
-    rejected = flagged.suspects.filter(pl.col("row").is_in(pl.concat(faulty).implode())) if faulty else flagged.suspects.clear()
+    rejected = (
+        flagged.suspects.filter(pl.col("row").is_in(pl.concat(faulty).implode()))
+        if faulty
+        else flagged.suspects.clear()
+    )
     return _Judged(
         found=pl.concat(frames).sort("line", "row", "field", "code", maintain_order=True),
         rejected=batch.records - batch.text.height + rejected.height,

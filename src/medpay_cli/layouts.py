@@ -106,8 +106,7 @@ def build(schema: Document, origin: str) -> Layout:
     return Layout(
         id=str(schema.get("$id", origin)).removeprefix("medpay:layouts/"),
         fields=tuple(
-            _field(name, name in required, tuple(_resolved(body, schema, origin)))
-            for name, body in properties.items()
+            _field(name, name in required, tuple(_resolved(body, schema, origin))) for name, body in properties.items()
         ),
         key=tuple(schema.get("x-key", ())),
         schema=schema,

@@ -71,7 +71,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Side:
-    """One side as it was read: where from, how many records, and its sums."""
+    """One side as it was read: where from, how many records, and its sums; keys are counted by the matching."""
 
     name: str
     title: dict[str, str]
@@ -79,7 +79,7 @@ class Side:
     layout: str | None
     dialect: str | None
     records: int
-    keys: int
+    keys: int | None
     amounts: dict[str, Decimal]
 
 
@@ -112,11 +112,7 @@ def match(ours: nw.LazyFrame[Any], theirs: nw.LazyFrame[Any], on: Compared) -> n
     complete = nw.all_horizontal(*(~nw.col(name).is_null() for name in on.key), ignore_nulls=False)
     keyed = _per_key(both.filter(complete), on)
     unequal = _unequal(both.filter(complete), keyed, on)
-    classed = (
-        keyed.join(unequal, on=list(on.key), how="left")
-        .with_columns(_class(on).alias("class"))
-        .drop("unequal")
-    )
+    classed = keyed.join(unequal, on=list(on.key), how="left").with_columns(_class(on).alias("class")).drop("unequal")
     leftover = _alone(both.filter(~complete), on)
     order = classed.collect_schema().names()
     return nw.concat([classed, leftover.select(order)], how="vertical").collect()
@@ -161,15 +157,26 @@ def _signed(side: nw.LazyFrame[Any], name: str, on: Compared) -> nw.LazyFrame[An
 def _per_key(both: nw.LazyFrame[Any], on: Compared) -> nw.LazyFrame[Any]:
     of = {OURS: nw.col("side") > 0, THEIRS: nw.col("side") < 0}
     spread = both.with_columns(
-        *(nw.when(mine).then(nw.lit(1, nw.Int64)).otherwise(nw.lit(0, nw.Int64)).alias(f"records_{side}") for side, mine in of.items()),  # noqa: E501
-        *(nw.when(mine).then(nw.col(name)).alias(f"{name}_{side}") for name in (*on.amounts, *on.statuses) for side, mine in of.items()),  # noqa: E501
+        *(
+            nw.when(mine).then(nw.lit(1, nw.Int64)).otherwise(nw.lit(0, nw.Int64)).alias(f"records_{side}")
+            for side, mine in of.items()
+        ),
+        *(
+            nw.when(mine).then(nw.col(name)).alias(f"{name}_{side}")
+            for name in (*on.amounts, *on.statuses)
+            for side, mine in of.items()
+        ),
     )
     return (
         spread.group_by(*on.key)
         .agg(
             *(nw.col(f"records_{side}").sum() for side in SIDES),
             *(nw.col(f"{name}_{side}").sum() for name in on.amounts for side in SIDES),
-            *(nw.col(f"{name}_{side}").count().cast(nw.Int64).alias(f"{name}_{side}_present") for name in on.amounts for side in SIDES),
+            *(
+                nw.col(f"{name}_{side}").count().cast(nw.Int64).alias(f"{name}_{side}_present")
+                for name in on.amounts
+                for side in SIDES
+            ),
             *(nw.col(f"{name}_{side}").max() for name in on.statuses for side in SIDES),
         )
         .with_columns(repeated=(nw.col("records_ours") > 1) | (nw.col("records_theirs") > 1))
@@ -199,10 +206,31 @@ def _alone(incomplete: nw.LazyFrame[Any], on: Compared) -> nw.LazyFrame[Any]:
     return incomplete.with_columns(
         nw.when(of[OURS]).then(nw.lit("only_ours")).otherwise(nw.lit("only_theirs")).alias("class"),
         nw.lit(value=False).alias("repeated"),
-        *(nw.when(mine).then(nw.lit(1, nw.Int64)).otherwise(nw.lit(0, nw.Int64)).alias(f"records_{side}") for side, mine in of.items()),  # noqa: E501
-        *(nw.when(mine & ~nw.col(name).is_null()).then(nw.lit(1, nw.Int64)).otherwise(nw.lit(0, nw.Int64)).alias(f"{name}_{side}_present") for name in on.amounts for side, mine in of.items()),  # noqa: E501
-        *(nw.when(mine).then(nw.col(name)).alias(f"{name}_{side}") for name in on.statuses for side, mine in of.items()),
-        *(nw.when(mine & ~nw.col(name).is_null()).then(nw.col(name)).otherwise(_zero(on.amounts[name])).alias(f"{name}_{side}") for name in on.amounts for side, mine in of.items()),  # noqa: E501
+        *(
+            nw.when(mine).then(nw.lit(1, nw.Int64)).otherwise(nw.lit(0, nw.Int64)).alias(f"records_{side}")
+            for side, mine in of.items()
+        ),
+        *(
+            nw.when(mine & ~nw.col(name).is_null())
+            .then(nw.lit(1, nw.Int64))
+            .otherwise(nw.lit(0, nw.Int64))
+            .alias(f"{name}_{side}_present")
+            for name in on.amounts
+            for side, mine in of.items()
+        ),
+        *(
+            nw.when(mine).then(nw.col(name)).alias(f"{name}_{side}")
+            for name in on.statuses
+            for side, mine in of.items()
+        ),
+        *(
+            nw.when(mine & ~nw.col(name).is_null())
+            .then(nw.col(name))
+            .otherwise(_zero(on.amounts[name]))
+            .alias(f"{name}_{side}")
+            for name in on.amounts
+            for side, mine in of.items()
+        ),
     )
 
 
@@ -231,7 +259,11 @@ def _beyond(name: str, on: Compared) -> nw.Expr:
 
 def _other(name: str) -> nw.Expr:
     mine, other = nw.col(f"{name}_ours"), nw.col(f"{name}_theirs")
-    return (mine.is_null() & ~other.is_null()) | (~mine.is_null() & other.is_null()) | (mine != other).fill_null(value=False)
+    return (
+        (mine.is_null() & ~other.is_null())
+        | (~mine.is_null() & other.is_null())
+        | (mine != other).fill_null(value=False)
+    )
 
 
 def _moved(name: str) -> nw.Expr:
@@ -244,7 +276,8 @@ def _tolerated(keys: nw.DataFrame[Any], on: Compared) -> dict[str, tuple[int, De
     for name in on.amounts:
         moved = matched.filter(_moved(name))
         if len(moved):
-            gap = money.total((moved[f"{name}_ours"].sum(), -moved[f"{name}_theirs"].sum()))
+            ours, theirs = (Decimal(moved[f"{name}_{side}"].sum()) for side in SIDES)
+            gap = money.total((ours, -theirs))
             found[name] = (len(moved), gap)
     return found
 

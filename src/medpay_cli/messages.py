@@ -20,7 +20,7 @@ def language(asked: str | None = None) -> Language:
     """The language of this run: asked for, else MEDPAY_LANG, else the locale (zh* is Chinese), else English."""
     for name in (asked, os.environ.get("MEDPAY_LANG")):
         if name in LANGUAGES:
-            return cast("Language", name)
+            return name
     locale = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
     return "zh" if locale.lower().startswith("zh") else "en"
 
@@ -28,6 +28,13 @@ def language(asked: str | None = None) -> Language:
 def text(key: str, lang: Language, **values: object) -> str:
     """The sentence `key` with its placeholders filled; a missing key is a bug and raises KeyError."""
     return catalogue()[key][lang].format(**values)
+
+
+@cache
+def labels(lang: Language) -> dict[str, str]:
+    """The words of text reports in one language, from `schemas/labels.toml`."""
+    with (files.schemas() / "labels.toml").open("rb") as file:
+        return {key: words[lang] for key, words in tomllib.load(file).items()}
 
 
 @cache

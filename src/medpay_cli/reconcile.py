@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from medpay_cli import checks, dialects, files, judging, layouts, matching, money, reports
+from medpay_cli import checks, dialects, files, judging, layouts, matching, money, reports, screening
 from medpay_cli.checks import Flagged
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import InternalError, MedpayError, ReadError
@@ -26,6 +26,7 @@ from medpay_cli.matching import MATCHED, OURS, SIDES, THEIRS, ClassSums, Compare
 from medpay_cli.recipes import Recipe, RecipeSide
 from medpay_cli.reports import Style, statement
 
+Fingerprint = Callable[[pl.DataFrame], pl.DataFrame]
 QUIET = {MATCHED, "reversed", "timing"}
 # An ad-hoc amount: up to 14 digits before the point, as many after it as are seen on either side, 2 to 6.
 AD_HOC_DIGITS, MOST_DECIMALS, LEAST_DECIMALS = 20, 6, 2
@@ -67,8 +68,11 @@ def reconcile(
     `layout` and `dialect` replace the recipe's own for a side, `tolerance` a column's. Wrong data is in the
     result; raises MedpayError for what cannot be done as asked, InternalError where the bridge does not tie.
     """
+    fingerprint = screening.fingerprinting(recipe.key, (*recipe.amounts, *recipe.compare))
     both = {
-        name: _read(one, sides[one.name], recipe, (layout or {}).get(one.name), (dialect or {}).get(one.name))
+        name: _read(
+            one, sides[one.name], recipe, (layout or {}).get(one.name), (dialect or {}).get(one.name), fingerprint
+        )
         for name, one in zip(SIDES, recipe.sides, strict=True)
     }
     compared = Compared(
@@ -83,7 +87,7 @@ def reconcile(
         recipe=recipe.name,
         engine="polars",
         compared=compared,
-        sides=(_side(both[OURS], compared), _side(both[THEIRS], compared)),
+        sides=tuple(_side(one, compared) for one in both.values()),
         counts=[{"side": one.side.name, **row} for one in both.values() for row in one.made.findings.counted()],
         groups=_groups(both, recipe.groups, compared),
         classes=None,
@@ -95,19 +99,20 @@ def reconcile(
     )
     if any(one.made.verdict.verdict == NOT_JUDGED for one in both.values()) or (left_out and not accepted_only):
         return result
-    classes, differences = _match(both, compared)
-    prove(result.sides, classes, compared)
-    differs = any(sums.keys for name, sums in classes.items() if name not in QUIET)
+    matched = _match(both, compared)
+    prove(result.sides, matched.classes, compared)
+    differs = any(sums.keys for name, sums in matched.classes.items() if name not in QUIET)
     return replace(
         result,
-        classes=classes,
-        differences=differences,
+        sides=tuple(replace(side, keys=matched.keys[name]) for side, name in zip(result.sides, SIDES, strict=True)),
+        classes=matched.classes,
+        differences=matched.differences,
         exit_code=int(differs or left_out > 0),
         incomplete="accepted_only" if left_out else None,
     )
 
 
-def prove(sides: tuple[Side, Side], classes: Mapping[str, ClassSums], compared: Compared) -> None:
+def prove(sides: tuple[Side, ...], classes: Mapping[str, ClassSums], compared: Compared) -> None:
     """Every record and every fen of both sides is in exactly one class, or no report leaves this program."""
     for side, name in zip(sides, SIDES, strict=True):
         counted = sum(sums.records[name] for sums in classes.values())
@@ -133,7 +138,9 @@ def write_folder(result: Reconciliation, folder: Path, style: Style) -> None:
         reports.write(result, "json", out, style)
 
 
-def _read(side: RecipeSide, path: str, recipe: Recipe, layout: str | None, dialect: str | None) -> _Read:
+def _read(
+    side: RecipeSide, path: str, recipe: Recipe, layout: str | None, dialect: str | None, fingerprint: Fingerprint
+) -> _Read:
     source = Source.parse(path)
     used, written = _named(side, layout, dialect, recipe)
     try:
@@ -145,14 +152,17 @@ def _read(side: RecipeSide, path: str, recipe: Recipe, layout: str | None, diale
     except ReadError as err:
         verdict = judging.blank(Input(source.path, source.member), used, written)
         return _gathered(side, used, judging.unreadable(verdict, err), recipe)
-    return _gathered(side, used, judging.judge_file(inputs[0], used, written, _typing(used, recipe)), recipe)
+    return _gathered(
+        side, used, judging.judge_file(inputs[0], used, written, _typing(used, recipe, fingerprint)), recipe
+    )
 
 
 def _named(side: RecipeSide, layout: str | None, dialect: str | None, recipe: Recipe) -> tuple[Layout, Dialect]:
     """The layout and dialect of a side; an ad-hoc table has one made up of the named columns."""
     if side.dialect is None:
         amount = {"type": "number", "format": "money", "x-digits": AD_HOC_DIGITS, "x-scale": MOST_DECIMALS}
-        columns = dict.fromkeys((*recipe.key, *recipe.compare), {"type": "string"}) | dict.fromkeys(recipe.amounts, amount)
+        columns: dict[str, Any] = {name: {"type": "string"} for name in (*recipe.key, *recipe.compare)}
+        columns |= dict.fromkeys(recipe.amounts, amount)
         made = layouts.build({"type": "object", "properties": columns, "x-key": recipe.key}, "")
         return made, Dialect("", "", quote='"', header=True, trim=True)
     written = dialects.load(dialect or side.dialect)
@@ -166,10 +176,12 @@ def _named(side: RecipeSide, layout: str | None, dialect: str | None, recipe: Re
     return used, written
 
 
-def _typing(layout: Layout, recipe: Recipe) -> Any:
+def _typing(layout: Layout, recipe: Recipe, fingerprint: Fingerprint) -> Callable[[Batch, Flagged], _Typed]:
     """The work per batch: canonical text of keys, statuses and groups; amounts as Decimal."""
     amounts = [field for field in layout.money if field.name in recipe.amounts]
-    words = [_canonical(field) for field in layout.fields if field.name in (*recipe.key, *recipe.compare, *recipe.groups)]
+    words = [
+        _canonical(field) for field in layout.fields if field.name in (*recipe.key, *recipe.compare, *recipe.groups)
+    ]
 
     def typed(batch: Batch, flagged: Flagged) -> _Typed:
         records = flagged.clear.select(*words, *(pl.col(one.name).cast(pl.Decimal(38, one.scale)) for one in amounts))
@@ -180,7 +192,7 @@ def _typing(layout: Layout, recipe: Recipe) -> Any:
             lost = flagged.suspects.height - kept.height
             records = pl.concat([records, kept.select(*words, *(checks.typed(one) for one in amounts))])
         decimals = {} if recipe.name is not None else _decimals(batch.text, recipe.amounts)
-        return _Typed(records, batch.records - batch.text.height + lost, decimals)
+        return _Typed(fingerprint(records), batch.records - batch.text.height + lost, decimals)
 
     return typed
 
@@ -199,7 +211,10 @@ def _gathered(side: RecipeSide, layout: Layout, made: Judgement[_Typed], recipe:
     frames = [typed.records for typed in made.also]
     if not frames:
         texts = dict.fromkeys((*recipe.key, *recipe.compare, *recipe.groups), pl.String)
-        frames = [pl.DataFrame(schema=texts | {field.name: pl.Decimal(38, field.scale) for field in layout.money})]
+        numbers = dict.fromkeys(screening.FINGERPRINTS, pl.UInt64)
+        frames = [
+            pl.DataFrame(schema=texts | numbers | {field.name: pl.Decimal(38, field.scale) for field in layout.money})
+        ]
     seen = [typed.decimals for typed in made.also]
     scales = {
         field.name: field.scale if recipe.name else max([LEAST_DECIMALS, *(one[field.name] for one in seen)])
@@ -209,8 +224,7 @@ def _gathered(side: RecipeSide, layout: Layout, made: Judgement[_Typed], recipe:
 
 
 def _side(read: _Read, compared: Compared) -> Side:
-    keys = read.records.select(compared.key)
-    complete = keys.drop_nulls()
+    """What can be said of a side before it is matched; its keys are counted by the matching."""
     verdict = read.made.verdict
     return Side(
         name=read.side.name,
@@ -219,7 +233,7 @@ def _side(read: _Read, compared: Compared) -> Side:
         layout=verdict.layout,
         dialect=verdict.dialect,
         records=read.records.height,
-        keys=complete.n_unique() + keys.height - complete.height if complete.height else keys.height,
+        keys=None,
         amounts=read.records.select(*compared.amounts).sum().row(0, named=True),
     )
 
@@ -229,30 +243,51 @@ def _groups(both: Mapping[str, _Read], by: tuple[str, ...], compared: Compared) 
     columns = [name for name in by if all(name in one.records.columns for one in both.values())]
     found: dict[tuple[str | None, ...], Group] = {}
     for side, read in both.items() if columns else ():
-        sums = read.records.group_by(columns).agg(pl.len().alias(""), *(pl.col(name).sum() for name in compared.amounts))
+        sums = read.records.group_by(columns).agg(
+            pl.len().alias(""), *(pl.col(name).sum() for name in compared.amounts)
+        )
         for row in sums.iter_rows(named=True):
             values = tuple(row[name] for name in columns)
             group = found.setdefault(values, Group(dict(zip(columns, values, strict=True))))
-            group.sums.add(ClassSums(
-                records={one: row[""] if one == side else 0 for one in SIDES},
-                amounts={name: {one: row[name] if one == side else Decimal(0) for one in SIDES} for name in compared.amounts},
-            ))  # fmt: skip
+            here = {one: one == side for one in SIDES}
+            records = {one: row[""] * here[one] for one in SIDES}
+            amounts = {name: {one: row[name] * here[one] for one in SIDES} for name in compared.amounts}
+            group.sums.add(ClassSums(records=records, amounts=amounts))
     return [found[values] for values in sorted(found, key=lambda values: tuple(value or "" for value in values))]
 
 
-def _match(both: Mapping[str, _Read], compared: Compared) -> tuple[dict[str, ClassSums], pl.DataFrame]:
+@dataclass(frozen=True)
+class _Matched:
+    """Classes with their sums, the rows worth showing, and the keys of each side."""
+
+    classes: dict[str, ClassSums]
+    differences: pl.DataFrame
+    keys: dict[str, int]
+
+
+def _match(both: Mapping[str, _Read], compared: Compared) -> _Matched:
+    """Clean pairs are set aside by their fingerprints, the rest is matched exactly."""
+    screened = screening.screen(both[OURS].records, both[THEIRS].records, tuple(compared.amounts))
     ours, theirs = (
-        both[side].records.select(
+        side.select(
             *dict.fromkeys((*compared.key, *compared.statuses)),
             *(pl.col(name).cast(pl.Decimal(38, scale)) for name, scale in compared.amounts.items()),
         )
-        for side in SIDES
+        for side in (screened.ours, screened.theirs)
     )
     keys = matching.match(nw.from_native(ours.lazy()), nw.from_native(theirs.lazy()), compared)
+    classes = matching.class_sums(keys, compared)
+    clean = ClassSums(
+        keys=screened.pairs,
+        records=dict.fromkeys(SIDES, screened.pairs),
+        amounts={name: dict.fromkeys(SIDES, amount) for name, amount in screened.sums.items()},
+    )
+    classes.setdefault(MATCHED, ClassSums()).add(clean)
     shown: pl.DataFrame = matching.worth_showing(keys, compared).to_polars()
     for side, records in ((OURS, ours), (THEIRS, theirs)):
         shown = _joined(shown, records, side, compared)
-    return matching.class_sums(keys, compared), shown
+    counted = {side: screened.pairs + len(keys.filter(nw.col(f"records_{side}") > 0)) for side in SIDES}
+    return _Matched(classes, shown, counted)
 
 
 def _joined(shown: pl.DataFrame, records: pl.DataFrame, side: str, compared: Compared) -> pl.DataFrame:
@@ -263,7 +298,10 @@ def _joined(shown: pl.DataFrame, records: pl.DataFrame, side: str, compared: Com
     joined = (
         records.join(repeated, on=compared.key, how="semi")
         .group_by(compared.key)
-        .agg(pl.col(name).drop_nulls().unique().sort().str.join(";").alias(f"{name}_{side}") for name in compared.statuses)
+        .agg(
+            pl.col(name).drop_nulls().unique().sort().str.join(";").alias(f"{name}_{side}")
+            for name in compared.statuses
+        )
     )
     return shown.update(joined, on=list(compared.key), how="left")
 

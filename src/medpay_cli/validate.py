@@ -62,4 +62,4 @@ def _judged(source: Source, layout: Layout, dialect: Dialect) -> list[Judgement[
         inputs = archive.inputs(source)
     except ReadError as err:
         return [judging.unreadable(judging.blank(Input(source.path, source.member), layout, dialect), err)]
-    return [judging.judge_file(one, layout, dialect) for one in inputs]
+    return [judging.judge_file(one, layout, dialect, lambda _, __: None) for one in inputs]

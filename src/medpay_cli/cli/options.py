@@ -19,27 +19,33 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def lang(command: F) -> F:
-    """--lang."""
-    return click.option("--lang", type=click.Choice(["zh", "en"]), help="Language of texts.", callback=_lang, expose_value=True, envvar="MEDPAY_LANG")(command)  # fmt: skip
-
-
 def reports(formats: tuple[str, ...]) -> Callable[[F], F]:
-    """--format, --output and what the reports may show."""
+    """--format, --output, what the reports may show, and --lang."""
+    colors = click.Choice(["auto", "always", "never"])
+    several: dict[str, Any] = {"multiple": True, "metavar": "FORMAT:FILE"}
+    shown: dict[str, Any] = {"type": click.IntRange(0), "default": 5, "show_default": True}
+    added = [
+        click.option("--format", "form", type=click.Choice(formats), default="text", help="What stdout carries."),
+        click.option("--output", "outputs", help="Also write this report; may be repeated.", **several),
+        click.option("--max-shown", help="Findings shown per code (text).", **shown),
+        click.option("--max-json", help="Findings per code (json).", **{**shown, "default": 1000}),
+        click.option("--show-values", is_flag=True, help="Show personal data instead of masking it."),
+        click.option("--color", type=colors, default="auto", help="Colour on stdout."),
+        lang,
+    ]
 
     def add(command: F) -> F:
-        for option in reversed([
-            click.option("--format", "form", type=click.Choice(formats), default="text", help="What stdout carries."),
-            click.option("--output", "outputs", multiple=True, metavar="FORMAT:FILE", help="Also write this report; may be repeated."),
-            click.option("--max-shown", type=click.IntRange(0), default=5, show_default=True, help="Findings shown per code (text)."),
-            click.option("--max-json", type=click.IntRange(0), default=1000, show_default=True, help="Findings per code (json)."),
-            click.option("--show-values", is_flag=True, help="Show personal data instead of masking it."),
-            click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour on stdout."),
-        ]):  # fmt: skip
+        for option in reversed(added):
             command = option(command)
-        return lang(command)
+        return command
 
     return add
+
+
+def lang(command: F) -> F:
+    """--lang."""
+    choice = click.Choice(["zh", "en"])
+    return click.option("--lang", type=choice, envvar="MEDPAY_LANG", callback=_lang, help="Language of texts.")(command)
 
 
 def style(report: dict[str, Any]) -> Style:

@@ -23,7 +23,9 @@ FORMATS = ("text", "json")
 @click.option("--key", metavar="A[,B]", help="Ad hoc: key columns of two tables with headers.")
 @click.option("--amount", metavar="X[,Y]", help="Ad hoc: amounts to compare.")
 @click.option("--compare", metavar="C[,D]", help="Ad hoc: other columns that must be equal.")
-@click.option("--output-dir", type=click.Path(path_type=Path), metavar="DIR", help="Write summary.json and differences.* here.")
+@click.option(
+    "--output-dir", type=click.Path(path_type=Path), metavar="DIR", help="Write summary.json and differences.* here."
+)
 @click.option("--layout", "layouts", multiple=True, metavar="SIDE=ID", help="Read this side in another layout.")
 @click.option("--dialect", "dialects", multiple=True, metavar="SIDE=NAME", help="Read this side in another dialect.")
 @click.option("--tolerance", "tolerances", multiple=True, metavar="COL=AMOUNT", help="Amount within which COL agrees.")

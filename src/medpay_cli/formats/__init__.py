@@ -58,7 +58,9 @@ def read(
         fits: dict[int, int] = {}
         used: list[int | None] = [None]
 
-        def watched(batches: Iterator[tuple[Batch, T]], fits: dict[int, int] = fits, used: list[int | None] = used) -> Iterator[tuple[Batch, T]]:
+        def watched(
+            batches: Iterator[tuple[Batch, T]], fits: dict[int, int] = fits, used: list[int | None] = used
+        ) -> Iterator[tuple[Batch, T]]:
             for batch, result in batches:
                 used[0] = batch.width
                 for fitting, count in batch.fits.items():

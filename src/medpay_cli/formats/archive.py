@@ -61,7 +61,7 @@ def inputs(source: Source) -> list[Input]:
     """
     if source.path == "-":
         # Read twice at times, so kept: in memory up to 64 MiB, then in an unnamed 0600 file.
-        spool = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=64 << 20, prefix="medpay-"))
+        spool = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=64 << 20, prefix="medpay-"))  # noqa: SIM115
         shutil.copyfileobj(sys.stdin.buffer, spool, 1 << 20)
         return [Input("-", spool=spool)]
     path = Path(source.path)

@@ -35,7 +35,9 @@ Fault = tuple[int, int, str, str | None]  # row, line, code, value
 FAULT = {"row": pl.UInt64, "line": pl.UInt64, "code": pl.String, "value": pl.String}
 
 
-def scan(source: Input, dialect: Dialect, names: tuple[str, ...], width: int | None = None) -> Iterator[Callable[[], Batch]]:
+def scan(
+    source: Input, dialect: Dialect, names: tuple[str, ...], width: int | None = None
+) -> Iterator[Callable[[], Batch]]:
     """Tasks that each read one part of the file into a Batch of the columns `names`, in file order.
 
     `width` is the one that holds for the whole file; without it the first part decides where the dialect needs
@@ -209,7 +211,9 @@ class _Part:
             if groups is not None:
                 break
             undecodable, values = self._undecodable(starts, stops)
-            faults += [(int(rows[i]), int(lines[i]), "F102", value) for i, value in zip(undecodable, values, strict=True)]
+            faults += [
+                (int(rows[i]), int(lines[i]), "F102", value) for i, value in zip(undecodable, values, strict=True)
+            ]
             readable[undecodable] = False
         else:
             raise InternalError("not_reproduced", what="undecodable lines")

@@ -28,7 +28,7 @@ def write(outcome: Any, name: str, out: BinaryIO, style: Style) -> None:
 
 
 def _table(kind: str) -> dict[str, Callable[[Any, BinaryIO, Style], None]]:
-    from medpay_cli.reports import machine, statement, text
+    from medpay_cli.reports import machine, statement, statement_text, text
 
     reports: dict[str, dict[str, Callable[[Any, BinaryIO, Style], None]]] = {
         "Outcome": {
@@ -37,6 +37,6 @@ def _table(kind: str) -> dict[str, Callable[[Any, BinaryIO, Style], None]]:
             "ndjson": machine.validation_ndjson,
             "csv": machine.validation_csv,
         },
-        "Reconciliation": {"text": text.reconciliation, "json": statement.to_json},
+        "Reconciliation": {"text": statement_text.reconciliation, "json": statement.to_json},
     }
     return reports[kind]

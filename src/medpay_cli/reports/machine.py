@@ -74,8 +74,7 @@ def worded(found: pl.DataFrame, outcome: Outcome, style: Style, *, people: bool 
         .otherwise("value")
     )
     messages = [
-        _message(code, masked.filter(pl.col("code") == code), outcome, style)
-        for code in masked["code"].unique().sort()
+        _message(code, masked.filter(pl.col("code") == code), outcome, style) for code in masked["code"].unique().sort()
     ]
     if not messages:
         return masked.with_columns(message=pl.lit(None, pl.String)).select(COLUMNS)
@@ -95,8 +94,7 @@ def _message(code: str, found: pl.DataFrame, outcome: Outcome, style: Style) -> 
     places = {"{field}": pl.col("field"), "{title}": title, "{value}": pl.col("value"),
               "{expected}": pl.col("expected"), "{line}": pl.col("line").cast(pl.String)}  # fmt: skip
     pieces = [
-        places[piece].fill_null("-") if piece in places else pl.lit(piece)
-        for piece in _pieces(template, tuple(places))
+        places[piece].fill_null("-") if piece in places else pl.lit(piece) for piece in _pieces(template, tuple(places))
     ]
     return found.with_columns(message=pl.concat_str(pieces))
 

@@ -71,7 +71,10 @@ def differences(result: Reconciliation, lang: Language) -> pl.DataFrame:
         column
         for name in on.amounts
         for column in (
-            *(pl.when(pl.col(f"{name}_{side}_present") > 0).then(f"{name}_{side}").alias(f"{name}_{side}") for side in SIDES),
+            *(
+                pl.when(pl.col(f"{name}_{side}_present") > 0).then(f"{name}_{side}").alias(f"{name}_{side}")
+                for side in SIDES
+            ),
             (pl.col(f"{name}_ours") - pl.col(f"{name}_theirs")).alias(f"{name}_difference"),
         )
     ]
@@ -91,7 +94,7 @@ def as_text(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.col(pl.Decimal).cast(pl.String))
 
 
-def to_json(result: Reconciliation, out: BinaryIO, style: Style) -> None:  # noqa: ARG001
+def to_json(result: Reconciliation, out: BinaryIO, style: Style) -> None:
     """Write the summary."""
     import json
 
@@ -108,7 +111,8 @@ def _class(result: Reconciliation, sums: ClassSums) -> dict[str, Any]:
         "records": sums.records,
         "repeated": sums.repeated,
         "tolerated": {
-            name: {"keys": keys, "difference": _written(result, name, gap)} for name, (keys, gap) in sums.tolerated.items()
+            name: {"keys": keys, "difference": _written(result, name, gap)}
+            for name, (keys, gap) in sums.tolerated.items()
         },
         "by_tier": {},
         "amounts": _amounts(result, sums),
@@ -117,7 +121,12 @@ def _class(result: Reconciliation, sums: ClassSums) -> dict[str, Any]:
 
 def _bridge(result: Reconciliation, name: str) -> dict[str, str]:
     ours, theirs = (side.amounts[name] for side in result.sides)
-    made = {"ours": ours, "theirs": theirs, "difference": money.total((ours, -theirs)), "explained": explained(result, name)}
+    made = {
+        "ours": ours,
+        "theirs": theirs,
+        "difference": money.total((ours, -theirs)),
+        "explained": explained(result, name),
+    }
     return {key: _written(result, name, amount) for key, amount in made.items()}
 
 
