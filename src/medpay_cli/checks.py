@@ -113,8 +113,8 @@ def _suspected(field: Field, column: pl.Expr, keyword: str, value: Any, violated
 def _expected(field: Field, keyword: str, value: Any) -> str:
     if keyword == "enum":
         return " | ".join(str(item) for item in value)
-    if keyword == "format" and value in ("money", "decimal"):
-        return f"{value}({field.digits},{field.scale})"
+    if keyword in ("type", "format") and field.form in ("money", "decimal"):
+        return f"{field.form}({field.digits},{field.scale})"
     if keyword in ("minLength", "minimum"):
         return f">= {value}"
     if keyword in ("maxLength", "maximum"):

@@ -38,9 +38,14 @@ class Field:
         return "string" in self.types
 
     @property
+    def form(self) -> str | None:
+        """Its format: money, decimal, date or datetime."""
+        return next((value for keyword, value in self.asserted if keyword == "format"), None)
+
+    @property
     def is_money(self) -> bool:
         """Whether its cells are amounts in yuan, summed in totals."""
-        return ("format", "money") in self.asserted
+        return self.form == "money"
 
     @property
     def digits(self) -> int:

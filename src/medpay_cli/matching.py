@@ -101,25 +101,43 @@ class Reconciliation:
     incomplete: str | None = None
 
 
-def match(ours: nw.LazyFrame[Any], theirs: nw.LazyFrame[Any], on: Compared) -> nw.DataFrame[Any]:
-    """One row per key: `class`, the key, `records_<side>`, per amount `<name>_<side>` and `<name>_<side>_present`,
-    per status `<name>_<side>`, and `repeated`.
+@dataclass(frozen=True)
+class Matched:
+    """Every class that occurs with its sums, the rows worth listing, and the number of keys of each side."""
 
-    Both frames hold the key and status columns as text and the amounts as Decimal. A record with an empty key
-    part is a key of its own. The order of the rows means nothing.
+    classes: dict[str, ClassSums]
+    listed: pl.DataFrame
+    keys: dict[str, int]
+
+
+def match(ours: Any, theirs: Any, on: Compared) -> Matched:
+    """Class every key of two frames (of any engine that narwhals knows).
+
+    Both hold the key and status columns as text and the amounts as Decimal of their scale. A record with an empty key
+    part is a key of its own. Listed is every class but `matched`, and what was within tolerance: `class`, the key,
+    `records_<side>`, `repeated`, per amount `<name>_<side>` and `<name>_<side>_present`, per status `<name>_<side>`.
     """
+    keys = _classed(nw.from_native(ours).lazy(), nw.from_native(theirs).lazy(), on).collect()
+    within = [_moved(name) & ~nw.col("repeated") for name in on.amounts]
+    return Matched(
+        classes=_class_sums(keys, on),
+        listed=keys.filter((nw.col("class") != MATCHED) | _any(within)).to_polars(),
+        keys={side: len(keys.filter(nw.col(f"records_{side}") > 0)) for side in SIDES},
+    )
+
+
+def _classed(ours: nw.LazyFrame[Any], theirs: nw.LazyFrame[Any], on: Compared) -> nw.LazyFrame[Any]:
     both = nw.concat([_signed(ours, OURS, on), _signed(theirs, THEIRS, on)], how="vertical")
     complete = nw.all_horizontal(*(~nw.col(name).is_null() for name in on.key), ignore_nulls=False)
     keyed = _per_key(both.filter(complete), on)
     unequal = _unequal(both.filter(complete), keyed, on)
-    classed = keyed.join(unequal, on=list(on.key), how="left").with_columns(_class(on).alias("class")).drop("unequal")
+    joined = keyed.join(unequal, on=list(on.key), how="left")
+    classed = joined.with_columns(_class(on).alias("class")).drop("unequal")
     leftover = _alone(both.filter(~complete), on)
-    order = classed.collect_schema().names()
-    return nw.concat([classed, leftover.select(order)], how="vertical").collect()
+    return nw.concat([classed, leftover.select(classed.collect_schema().names())], how="vertical")
 
 
-def class_sums(keys: nw.DataFrame[Any], on: Compared) -> dict[str, ClassSums]:
-    """The sums of every class that occurs in `match`'s rows."""
+def _class_sums(keys: nw.DataFrame[Any], on: Compared) -> dict[str, ClassSums]:
     sums = keys.group_by("class").agg(
         nw.len().alias("keys"),
         nw.col("repeated").cast(nw.Int64).sum(),
@@ -139,48 +157,35 @@ def class_sums(keys: nw.DataFrame[Any], on: Compared) -> dict[str, ClassSums]:
     return classes
 
 
-def worth_showing(keys: nw.DataFrame[Any], on: Compared) -> nw.DataFrame[Any]:
-    """The rows of `match` that belong in a list of differences: every class but `matched`, and what was tolerated."""
-    within = [_moved(name) & ~nw.col("repeated") for name in on.amounts]
-    return keys.filter((nw.col("class") != MATCHED) | _any(within))
-
-
 def _signed(side: nw.LazyFrame[Any], name: str, on: Compared) -> nw.LazyFrame[Any]:
     """A side's records with a column that tells the side: 1 for ours, -1 for theirs."""
-    return side.select(
-        *(nw.col(column) for column in on.key),
-        *(nw.col(column) for column in (*on.amounts, *on.statuses) if column not in on.key),
-        nw.lit(1 if name == OURS else -1, nw.Int64).alias("side"),
-    )
+    columns = dict.fromkeys((*on.key, *on.amounts, *on.statuses))
+    return side.select(*columns, nw.lit(1 if name == OURS else -1, nw.Int64).alias("side"))
+
+
+def _of(side: str) -> nw.Expr:
+    """Whether a record belongs to the side."""
+    return nw.col("side") > 0 if side == OURS else nw.col("side") < 0
+
+
+def _one_if(test: nw.Expr) -> nw.Expr:
+    return nw.when(test).then(nw.lit(1, nw.Int64)).otherwise(nw.lit(0, nw.Int64))
 
 
 def _per_key(both: nw.LazyFrame[Any], on: Compared) -> nw.LazyFrame[Any]:
-    of = {OURS: nw.col("side") > 0, THEIRS: nw.col("side") < 0}
+    columns = (*on.amounts, *on.statuses)
+    amounts = [f"{name}_{side}" for name in on.amounts for side in SIDES]
     spread = both.with_columns(
-        *(
-            nw.when(mine).then(nw.lit(1, nw.Int64)).otherwise(nw.lit(0, nw.Int64)).alias(f"records_{side}")
-            for side, mine in of.items()
-        ),
-        *(
-            nw.when(mine).then(nw.col(name)).alias(f"{name}_{side}")
-            for name in (*on.amounts, *on.statuses)
-            for side, mine in of.items()
-        ),
+        *(_one_if(_of(side)).alias(f"records_{side}") for side in SIDES),
+        *(nw.when(_of(side)).then(nw.col(name)).alias(f"{name}_{side}") for name in columns for side in SIDES),
     )
-    return (
-        spread.group_by(*on.key)
-        .agg(
-            *(nw.col(f"records_{side}").sum() for side in SIDES),
-            *(nw.col(f"{name}_{side}").sum() for name in on.amounts for side in SIDES),
-            *(
-                nw.col(f"{name}_{side}").count().cast(nw.Int64).alias(f"{name}_{side}_present")
-                for name in on.amounts
-                for side in SIDES
-            ),
-            *(nw.col(f"{name}_{side}").max() for name in on.statuses for side in SIDES),
-        )
-        .with_columns(repeated=(nw.col("records_ours") > 1) | (nw.col("records_theirs") > 1))
+    summed = spread.group_by(*on.key).agg(
+        *(nw.col(f"records_{side}").sum() for side in SIDES),
+        *(nw.col(amount).sum() for amount in amounts),
+        *(nw.col(amount).count().cast(nw.Int64).alias(f"{amount}_present") for amount in amounts),
+        *(nw.col(f"{name}_{side}").max() for name in on.statuses for side in SIDES),
     )
+    return summed.with_columns(repeated=(nw.col("records_ours") > 1) | (nw.col("records_theirs") > 1))
 
 
 def _unequal(both: nw.LazyFrame[Any], keyed: nw.LazyFrame[Any], on: Compared) -> nw.LazyFrame[Any]:
@@ -202,47 +207,28 @@ def _unequal(both: nw.LazyFrame[Any], keyed: nw.LazyFrame[Any], on: Compared) ->
 
 def _alone(incomplete: nw.LazyFrame[Any], on: Compared) -> nw.LazyFrame[Any]:
     """Records with an empty key part: each a leftover of its own."""
-    of = {OURS: nw.col("side") > 0, THEIRS: nw.col("side") < 0}
+    here = {(name, side): _of(side) & ~nw.col(name).is_null() for name in on.amounts for side in SIDES}
     return incomplete.with_columns(
-        nw.when(of[OURS]).then(nw.lit("only_ours")).otherwise(nw.lit("only_theirs")).alias("class"),
+        nw.when(_of(OURS)).then(nw.lit("only_ours")).otherwise(nw.lit("only_theirs")).alias("class"),
         nw.lit(value=False).alias("repeated"),
+        *(_one_if(_of(side)).alias(f"records_{side}") for side in SIDES),
+        *(_one_if(test).alias(f"{name}_{side}_present") for (name, side), test in here.items()),
         *(
-            nw.when(mine).then(nw.lit(1, nw.Int64)).otherwise(nw.lit(0, nw.Int64)).alias(f"records_{side}")
-            for side, mine in of.items()
+            nw.when(test).then(nw.col(name)).otherwise(_zero(on.amounts[name])).alias(f"{name}_{side}")
+            for (name, side), test in here.items()
         ),
-        *(
-            nw.when(mine & ~nw.col(name).is_null())
-            .then(nw.lit(1, nw.Int64))
-            .otherwise(nw.lit(0, nw.Int64))
-            .alias(f"{name}_{side}_present")
-            for name in on.amounts
-            for side, mine in of.items()
-        ),
-        *(
-            nw.when(mine).then(nw.col(name)).alias(f"{name}_{side}")
-            for name in on.statuses
-            for side, mine in of.items()
-        ),
-        *(
-            nw.when(mine & ~nw.col(name).is_null())
-            .then(nw.col(name))
-            .otherwise(_zero(on.amounts[name]))
-            .alias(f"{name}_{side}")
-            for name in on.amounts
-            for side, mine in of.items()
-        ),
+        *(nw.when(_of(side)).then(nw.col(name)).alias(f"{name}_{side}") for name in on.statuses for side in SIDES),
     )
 
 
 def _class(on: Compared) -> nw.Expr:
-    amounts = _any([_beyond(name, on) for name in on.amounts])
-    statuses = _any([_other(name) for name in on.statuses])
-    found = nw.when(statuses).then(nw.lit("status_differs")).otherwise(nw.lit(MATCHED))
-    found = nw.when(amounts).then(nw.lit("amount_differs")).otherwise(found)
-    unequal = ~nw.col("unequal").is_null()
-    found = nw.when(nw.col("repeated")).then(
-        nw.when(unequal).then(nw.lit("duplicate")).otherwise(nw.lit(MATCHED))
-    ).otherwise(found)  # fmt: skip
+    """The first class that applies, tried from the last to the first."""
+    amounts = _any(_beyond(name, on) for name in on.amounts)
+    statuses = _any(_other(name) for name in on.statuses)
+    repeated, unequal = nw.col("repeated"), ~nw.col("unequal").is_null()
+    found = nw.when(statuses & ~repeated).then(nw.lit("status_differs")).otherwise(nw.lit(MATCHED))
+    found = nw.when(amounts & ~repeated).then(nw.lit("amount_differs")).otherwise(found)
+    found = nw.when(unequal).then(nw.lit("duplicate")).otherwise(found)
     found = nw.when(nw.col("records_ours") == 0).then(nw.lit("only_theirs")).otherwise(found)
     return nw.when(nw.col("records_theirs") == 0).then(nw.lit("only_ours")).otherwise(found)
 

@@ -8,7 +8,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import narwhals as nw
 import polars as pl
 
 from medpay_cli import checks, dialects, files, judging, layouts, matching, money, reports, screening
@@ -22,7 +21,7 @@ from medpay_cli.formats.archive import Input
 from medpay_cli.formats.delimited import delimiter_for
 from medpay_cli.judging import NOT_JUDGED, Judgement
 from medpay_cli.layouts import Layout
-from medpay_cli.matching import MATCHED, OURS, SIDES, THEIRS, ClassSums, Compared, Group, Reconciliation, Side
+from medpay_cli.matching import MATCHED, OURS, SIDES, THEIRS, ClassSums, Compared, Group, Matched, Reconciliation, Side
 from medpay_cli.recipes import Recipe, RecipeSide
 from medpay_cli.reports import Style, statement
 
@@ -106,7 +105,7 @@ def reconcile(
         result,
         sides=tuple(replace(side, keys=matched.keys[name]) for side, name in zip(result.sides, SIDES, strict=True)),
         classes=matched.classes,
-        differences=matched.differences,
+        differences=matched.listed,
         exit_code=int(differs or left_out > 0),
         incomplete="accepted_only" if left_out else None,
     )
@@ -256,16 +255,7 @@ def _groups(both: Mapping[str, _Read], by: tuple[str, ...], compared: Compared) 
     return [found[values] for values in sorted(found, key=lambda values: tuple(value or "" for value in values))]
 
 
-@dataclass(frozen=True)
-class _Matched:
-    """Classes with their sums, the rows worth showing, and the keys of each side."""
-
-    classes: dict[str, ClassSums]
-    differences: pl.DataFrame
-    keys: dict[str, int]
-
-
-def _match(both: Mapping[str, _Read], compared: Compared) -> _Matched:
+def _match(both: Mapping[str, _Read], compared: Compared) -> Matched:
     """Clean pairs are set aside by their fingerprints, the rest is matched exactly."""
     screened = screening.screen(both[OURS].records, both[THEIRS].records, tuple(compared.amounts))
     ours, theirs = (
@@ -275,19 +265,17 @@ def _match(both: Mapping[str, _Read], compared: Compared) -> _Matched:
         )
         for side in (screened.ours, screened.theirs)
     )
-    keys = matching.match(nw.from_native(ours.lazy()), nw.from_native(theirs.lazy()), compared)
-    classes = matching.class_sums(keys, compared)
+    matched = matching.match(ours.lazy(), theirs.lazy(), compared)
     clean = ClassSums(
         keys=screened.pairs,
         records=dict.fromkeys(SIDES, screened.pairs),
         amounts={name: dict.fromkeys(SIDES, amount) for name, amount in screened.sums.items()},
     )
-    classes.setdefault(MATCHED, ClassSums()).add(clean)
-    shown: pl.DataFrame = matching.worth_showing(keys, compared).to_polars()
+    matched.classes.setdefault(MATCHED, ClassSums()).add(clean)
+    listed = matched.listed
     for side, records in ((OURS, ours), (THEIRS, theirs)):
-        shown = _joined(shown, records, side, compared)
-    counted = {side: screened.pairs + len(keys.filter(nw.col(f"records_{side}") > 0)) for side in SIDES}
-    return _Matched(classes, shown, counted)
+        listed = _joined(listed, records, side, compared)
+    return replace(matched, listed=listed, keys={side: keys + screened.pairs for side, keys in matched.keys.items()})
 
 
 def _joined(shown: pl.DataFrame, records: pl.DataFrame, side: str, compared: Compared) -> pl.DataFrame:

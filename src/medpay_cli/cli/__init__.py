@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 
 import click
 
 from medpay_cli import __version__
 
+PIPE = 128 + signal.SIGPIPE
 # Commands are imported when they are called: `--version` and `--help` stay near click's own start-up time.
 COMMANDS = {
     "validate": "Check files against a layout.",
@@ -36,6 +38,15 @@ class Lazy(click.Group):
         command: click.Command = module.command
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; a reader that went away is 141, which click would turn into 1, that is findings."""
+        try:
+            result: object = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise SystemExit(PIPE) from None
+        return result
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list in --help, without importing a single command."""
         with formatter.section("Commands"):
@@ -59,9 +70,10 @@ def main() -> None:
     """Run the command line and exit with a code of the contract."""
     from medpay_cli.errors import MedpayError
 
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _terminated)
     try:
         code = cli.main(standalone_mode=False)
-        sys.stdout.flush()
     except click.exceptions.Abort:
         _leave(130)
     except click.ClickException as err:
@@ -70,8 +82,8 @@ def main() -> None:
     except MedpayError as err:
         _say(err)
         _leave(err.exit_code)
-    except BrokenPipeError:
-        _leave(141)
+    except SystemExit as stop:
+        _leave(stop.code if isinstance(stop.code, int) else 1)
     except OSError as err:
         _say(MedpayError("cannot_write", path=err.filename or "stdout", reason=err.strerror))
         _leave(7)
@@ -81,12 +93,17 @@ def main() -> None:
     _leave(code if isinstance(code, int) else 0)
 
 
+def _terminated(number: int, _: object) -> None:
+    # Unwinds, so that no partial output or temporary file stays behind.
+    raise SystemExit(128 + number)
+
+
 def _leave(code: int) -> None:
     # A failing flush at interpreter exit would turn our code into 120.
     try:
         sys.stdout.flush()
     except OSError:
-        code = 141 if code == 141 else 7
+        code = PIPE if code == PIPE else 7
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
 

@@ -1,0 +1,81 @@
+"""What `list`, `show` and `explain` say of a layout, dialect, recipe or rule."""
+
+from __future__ import annotations
+
+from medpay_cli import config, layouts, messages
+from medpay_cli.config import Kind
+from medpay_cli.layouts import Field
+from medpay_cli.messages import Language
+
+
+def title(kind: Kind, name: str, lang: Language) -> str:
+    """The title of a shipped file."""
+    document = config.load(kind, name)
+    if kind is config.LAYOUT:
+        return str(document.get("x-en" if lang == "en" else "title", ""))
+    return str(document["title"][lang])
+
+
+def page(kind: str, name: str, lang: Language) -> str:
+    """The page of one file: the fields of a layout, a rule in words, the data of everything else."""
+    if kind == "layout":
+        return _layout(name, lang)
+    if kind == "rule":
+        return _rule(name, lang)
+    return config.locate(config.KINDS[f"{kind}s"], name).read_text(encoding="utf-8")
+
+
+def _layout(name: str, lang: Language) -> str:
+    layout, words = layouts.load(name), messages.labels(lang)
+    heads = [words["field"], words["type"], words["required"], words["title"], words["source"]]
+    rows = [
+        [
+            field.name,
+            _type(field),
+            words["yes"] if field.required else "",
+            field.title(lang),
+            field.notes.get("x-source", ""),
+        ]
+        for field in layout.fields
+    ]
+    widths = [max(_wide(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
+    lines = [
+        "  ".join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [heads, *rows]
+    ]
+    key = ", ".join(layout.key) or "-"
+    described = layout.schema.get("x-en" if lang == "en" else "title", "")
+    return "\n".join([f"{layout.id}  {described}", f"{words['keys']}: {key}", "", *lines, ""])
+
+
+def _rule(name: str, lang: Language) -> str:
+    rule, words = config.load(config.RULE, name), messages.labels(lang)
+    return "\n".join([
+        f"{rule['code']} {rule['title'][lang]} ({words[rule['severity']]})",
+        f"  {rule['message'][lang]}",
+        "",
+        f"{words['why']}: {rule['why'][lang]}",
+        f"{words['fix']}: {rule['fix'][lang]}",
+        f"{words['source']}: {rule['source']}",
+        "",
+    ])  # fmt: skip
+
+
+def _type(field: Field) -> str:
+    said = dict(field.asserted)
+    if field.form in ("money", "decimal"):
+        return f"{field.form}({field.digits},{field.scale})"
+    if field.codes:
+        return f"codes:{field.codes}"
+    kind = field.form or said.get("type", "")
+    return f"{kind}(..{said['maxLength']})" if "maxLength" in said else str(kind)
+
+
+def _wide(text: str) -> int:
+    import unicodedata
+
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _wide(text))

@@ -1,0 +1,1 @@
+"""Two implementations of one meaning are compared; disagreements are named and explained."""
