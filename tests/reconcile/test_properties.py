@@ -115,11 +115,8 @@ def _changed(draw: st.DrawFn, row: Row) -> Row:
 
 @st.composite
 def ledger_recipes(draw: st.DrawFn) -> Recipe:
-    key = draw(
-        st.sampled_from([
-            ("setl_id",), ("setl_id",), ("mdtrt_id", "psn_no"), ("psn_no", "setl_id"), ("setl_id", "mdtrt_id", "psn_no"),
-        ])
-    )  # fmt: skip
+    one, several = st.just(("setl_id",)), [("mdtrt_id", "psn_no"), ("psn_no", "setl_id"), COLUMNS[:3]]
+    key = draw(one | st.sampled_from(several))
     amounts = tuple(draw(st.lists(st.sampled_from(AMOUNTS), min_size=1, unique=True)))
     others = [name for name in ("refd_setl_flag", "mdtrt_id", "psn_no") if name not in key]
     return Recipe(
