@@ -21,7 +21,10 @@ class Shifted:
 
 @dataclass(frozen=True)
 class Dialect:
-    """A party's file habits. Without a header, a record of width n holds the layout's first n fields."""
+    """A party's file habits. Without a header, a record of width n holds the layout's first n fields.
+
+    With one, columns are found by name; `other_columns` says whether it may hold more than the layout's.
+    """
 
     name: str
     layout: str
@@ -30,6 +33,7 @@ class Dialect:
     encoding: str = "utf-8"
     header: bool = False
     nulls: tuple[str, ...] = ()
+    other_columns: bool = False
     trim: bool = False
     widths: tuple[int, ...] = ()
     mixed_widths: bool = False
@@ -53,7 +57,7 @@ def names() -> list[str]:
 def load(name: str) -> Dialect:
     """The dialect behind a shipped name or a user's FILE.toml. Raises MedpayError."""
     document = config.load(config.DIALECT, name)
-    same = ("layout", "delimiter", "quote", "encoding", "header", "trim", "mixed_widths")
+    same = ("layout", "delimiter", "quote", "encoding", "header", "other_columns", "trim", "mixed_widths")
     plain = {key: document[key] for key in same if key in document}
     return Dialect(
         name=name,

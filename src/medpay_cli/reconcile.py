@@ -163,7 +163,7 @@ def _named(side: RecipeSide, layout: str | None, dialect: str | None, recipe: Re
         columns: dict[str, Any] = {name: {"type": "string"} for name in (*recipe.key, *recipe.compare)}
         columns |= dict.fromkeys(recipe.amounts, amount)
         made = layouts.build({"type": "object", "properties": columns, "x-key": recipe.key}, "")
-        return made, Dialect("", "", quote='"', header=True, trim=True)
+        return made, Dialect("", "", quote='"', header=True, other_columns=True, trim=True)
     written = dialects.load(dialect or side.dialect)
     used = layouts.load(layout or (written.layout if dialect else str(side.layout)))
     lacking = [name for name in (*recipe.key, *recipe.amounts, *recipe.compare) if used.field(name) is None]

@@ -49,6 +49,7 @@ def scan(
         header: tuple[str, ...] | None = None
         if dialect.header:
             header, rest = columns(rest + stream.readline(LONGEST_LINE), dialect), b""
+            _usable(header, names, dialect)
             dialect = replace(dialect, widths=(len(header),))
         first = True
         for block, last in _parts(stream, dialect, rest):
@@ -72,6 +73,16 @@ def columns(line: bytes, dialect: Dialect) -> tuple[str, ...]:
     if len(records) != 1:
         raise ReadError("F207", value=text[:80])
     return tuple(records[0][1])
+
+
+def _usable(header: tuple[str, ...], names: tuple[str, ...], dialect: Dialect) -> None:
+    """Refuse a header that repeats or lacks a name of the layout, or has another one. Raises ReadError F207."""
+    wrong = [f"{header.count(name)} × {name}" for name in names if header.count(name) > 1]
+    wrong += [f"− {name}" for name in names if name not in header]
+    if not dialect.other_columns:
+        wrong += [f"+ {name}" for name in header if name not in names]
+    if wrong:
+        raise ReadError("F207", value="; ".join(wrong), expected=", ".join(names))
 
 
 def split_counts(source: Input, delimiters: tuple[str, ...] = ("\t", "|", ",", ";", " ")) -> str:
