@@ -92,7 +92,7 @@ def _field_checks(field: Field) -> list[Check]:
             continue
         if keyword != "type" and not field.is_text and field.types:
             violated = violated & ~_not_of_type(field, column)
-        violated = violated.fill_null(value=False)
+        violated = (column.is_not_null() & violated).fill_null(value=False)
         checks.append(
             Check(CODES[keyword], field, violated, _suspected(field, column, keyword, value, violated),
                   _expected(field, keyword, value))
@@ -103,7 +103,7 @@ def _field_checks(field: Field) -> list[Check]:
 def _suspected(field: Field, column: pl.Expr, keyword: str, value: Any, violated: pl.Expr) -> pl.Expr | None:
     if keyword == "maxLength":
         return column.str.len_bytes() > int(value)
-    if field.is_money and keyword == "type":
+    if keyword == "type" and field.is_money and field.types == {"number"} and field.whole <= money.WHOLE_DIGITS:
         return None  # whatever fits the money grammar is a number
     if field.is_money and keyword == "format":
         return _decimal(field, column)
@@ -184,9 +184,13 @@ def _is_date(column: pl.Expr) -> pl.Expr:
     return shape & column.str.to_date("%Y-%m-%d", strict=False).is_not_null()
 
 
-def _datetime(_: Field, column: pl.Expr) -> pl.Expr:
+def _date(field: Field, column: pl.Expr) -> pl.Expr:
+    return ~_is_date(column) & ~_is_number(field, column)
+
+
+def _datetime(field: Field, column: pl.Expr) -> pl.Expr:
     clock = column.str.contains(r"^.{10} (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$")
-    return ~(clock & _is_date(column.str.slice(0, 10)))
+    return ~(clock & _is_date(column.str.slice(0, 10))) & ~_is_number(field, column)
 
 
 CODES = {
@@ -197,7 +201,7 @@ CODES = {
 FORMATS: dict[str, Callable[[Field, pl.Expr], pl.Expr]] = {
     "money": _decimal,
     "decimal": _decimal,
-    "date": lambda _, column: ~_is_date(column),
+    "date": _date,
     "datetime": _datetime,
 }
 

@@ -66,7 +66,7 @@ def parse(path: Path) -> Document:
     try:
         content = path.read_text(encoding="utf-8")
         document = (
-            json.loads(content, parse_float=Decimal, object_pairs_hook=_no_repeats)
+            json.loads(content, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
             if path.suffix == ".json"
             else tomllib.loads(content, parse_float=Decimal)
         )
@@ -97,6 +97,10 @@ def _folder(kind: Kind) -> Path:
 
 def _version(name: str) -> int:
     return int(name.rpartition(".v")[2])
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> Document:

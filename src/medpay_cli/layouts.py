@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
+from itertools import pairwise
 from typing import Any
+from urllib.parse import unquote
 
 from medpay_cli import config, files
 from medpay_cli.config import Document
@@ -56,6 +60,11 @@ class Field:
     def scale(self) -> int:
         """The digits after the point."""
         return int(self.notes.get("x-scale", 2))
+
+    @property
+    def whole(self) -> int:
+        """The digits before the point."""
+        return self.digits - self.scale
 
     @property
     def codes(self) -> str | None:
@@ -111,7 +120,8 @@ def build(schema: Document, origin: str) -> Layout:
     return Layout(
         id=str(schema.get("$id", origin)).removeprefix("medpay:layouts/"),
         fields=tuple(
-            _field(name, name in required, tuple(_resolved(body, schema, origin))) for name, body in properties.items()
+            _field(name, name in required, tuple(_resolved(body, schema, origin)), origin)
+            for name, body in properties.items()
         ),
         key=tuple(schema.get("x-key", ())),
         schema=schema,
@@ -133,7 +143,7 @@ def canonical(name: str) -> dict[str, str]:
     return {code: row["same_as"] for code, row in code_list(name).items() if row["same_as"]}
 
 
-def _field(name: str, required: bool, bodies: tuple[Document, ...]) -> Field:
+def _field(name: str, required: bool, bodies: tuple[Document, ...], origin: str) -> Field:
     asserted = []
     notes: Document = {}
     # What stands beside a $ref comes first and describes the field; both assert.
@@ -143,20 +153,64 @@ def _field(name: str, required: bool, bodies: tuple[Document, ...]) -> Field:
         asserted += [(keyword, body[keyword]) for keyword in ASSERTIONS if keyword in body]
         if "x-codes" in body:
             asserted.append(("enum", list(code_list(body["x-codes"]))))
-    return Field(name, required, tuple(asserted), notes)
+    if ("type", "integer") in asserted:
+        asserted = [pair for pair in asserted if pair != ("type", "number")]  # every integer is a number
+    field = Field(name, required, tuple(asserted), notes)
+    fault = next(_faults(field, bodies), None)
+    if fault:
+        raise MedpayError("field_fault", path=origin, name=name, reason=fault)
+    return field
+
+
+def _faults(field: Field, bodies: tuple[Document, ...]) -> Iterator[str]:
+    """What the schema of layouts cannot say: assertions that contradict each other or cannot be checked exactly."""
+    if "string" in field.types and len(field.types) > 1:
+        yield f"types {', '.join(sorted(field.types))}"
+    if field.whole < 0:
+        yield f"x-scale {field.scale} > x-digits {field.digits}"
+    for body, referred in pairwise(bodies):
+        for key in ("x-digits", "x-scale"):
+            if key in body and key in referred and body[key] > referred[key]:
+                yield f"{key} {body[key]} > {referred[key]} of $ref"
+    for keyword, value in field.asserted:
+        if keyword == "pattern" and not _is_sound(value):
+            yield f"pattern {value}"
+        for number in value if keyword == "enum" else [value]:
+            if keyword in ("enum", "const", "minimum", "maximum") and not _is_exact(number):
+                yield f"{keyword} {number}"
+
+
+def _is_sound(pattern: str) -> bool:
+    """Whether it is a regular expression anchored as a whole, not in each of its branches."""
+    try:
+        re.compile(pattern)
+    except re.error:
+        return False
+    plain = re.sub(r"\\.|\[\^?\]?(?:\\.|[^\]])*\]", "", pattern)
+    while (inner := re.sub(r"\([^()]*\)", "", plain)) != plain:
+        plain = inner
+    return "|" not in plain
+
+
+def _is_exact(value: object) -> bool:
+    """Whether it has at most 20 digits before the point and 18 after it, if it is a number."""
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return True
+    number = Decimal(value)
+    return number.is_finite() and number.adjusted() < 20 and int(number.normalize().as_tuple().exponent) >= -18
 
 
 def _resolved(body: Document, root: Document, origin: str) -> Iterator[Document]:
     """The body and, while it refers on, what it refers to."""
-    seen: set[str] = set()
+    seen: set[tuple[int, str]] = set()
     while True:
         yield body
         ref = body.get("$ref")
         if ref is None:
             return
-        if ref in seen:
+        if (id(root), ref) in seen:
             raise MedpayError("ref_loop", path=origin, ref=ref)
-        seen.add(ref)
+        seen.add((id(root), ref))
         base, _, pointer = ref.partition("#")
         if base:
             root = _shared(base, origin, ref)
@@ -177,7 +231,7 @@ def _shared(base: str, origin: str, ref: str) -> Document:
 
 def _at(root: Document, pointer: str, origin: str, ref: str) -> Document:
     place: Any = root
-    for step in pointer.split("/")[1:]:
+    for step in unquote(pointer).split("/")[1:]:
         name = step.replace("~1", "/").replace("~0", "~")
         if not isinstance(place, dict) or name not in place:
             raise MedpayError("ref_missing", path=origin, ref=ref)

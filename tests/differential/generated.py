@@ -71,7 +71,7 @@ EVERY_KEYWORD: dict[str, Any] = {
     "$defs": {
         "short": {"type": "string", "maxLength": 4, "pattern": "^[^x]*$"},
         "shorter": {"$ref": "#/$defs/short", "maxLength": 3},
-        "a/b~c": {"minimum": 0, "enum": [0, 1, Decimal("1.50"), "none"]},
+        "a/b~1c": {"minimum": 0, "enum": [0, 1, Decimal("1.50"), "none"]},
         "price": {"type": "number", "format": "money"},
     },
     "properties": {
@@ -101,7 +101,7 @@ EVERY_KEYWORD: dict[str, Any] = {
         "any_date": {"format": "date"},
         "any_money": {"format": "money"},
         "ref": {"$ref": "#/$defs/shorter", "minLength": 2},
-        "ref_escaped": {"$ref": "#/$defs/a~1b~0c", "maximum": 1},
+        "ref_escaped": {"$ref": "#/$defs/a~1b~01c", "maximum": 1},
         "ref_price": {"$ref": "#/$defs/price", "format": "money", "x-digits": 6, "x-scale": 1},
         "ref_integer": {"$ref": "#/$defs/price", "type": "integer"},
         "shared": {"$ref": "medpay:fields/nhsa#/$defs/setl_id", "pattern": "^[0-9]*$"},

@@ -23,15 +23,19 @@ NO_AMOUNTS = (
 )  # fmt: skip
 # Text that some reader somewhere treats as more than text.
 STRANGE = (
-    b"NULL", b"Null", b"null ", b" null", b"nullnull", b"\\N", b"NA", b'"', b'""', b'"a', b'a"b', b"'", b"#", b"\\", b" ",
-    b"a\rb", b"\r", b"\rnull", b"null\r", b"\x00", b"null\x00", b"\x01\x02", b"\x07", b"\x08", b"\x0b", b"\x0c", b"\x1a",
-    b"\x1b[31m", b"\x1c\x1d\x1e\x1f", b"\x7f", "\u0085".encode(), "\u00a0".encode(), "\u2028\u2029".encode(), BOM, BOM + b"a",
-    "\ufffd\ufffe\uffff".encode(), "陆卢毛鲁".encode(), "𠮷".encode(), "👩🏽‍⚕️".encode(), "e\u0301".encode(), "\U0010ffff".encode(),
+    b"NULL", b"Null", b"null ", b" null", b"nullnull", b"\\N", b"NA", b'"', b'""', b'"a', b'a"b', b"'", b"#", b"\\",
+    b" ", b"a\rb", b"\r", b"\rnull", b"null\r", b"\x00", b"null\x00", b"\x01\x02", b"\x07", b"\x08", b"\x0b",
+    b"\x0c", b"\x1a",
+    b"\x1b[31m", b"\x1c\x1d\x1e\x1f", b"\x7f", "\u0085".encode(), "\u00a0".encode(), "\u2028\u2029".encode(), BOM,
+    BOM + b"a",
+    "\ufffd\ufffe\uffff".encode(), "陆卢毛鲁".encode(), "𠮷".encode(), "👩🏽‍⚕️".encode(),
+    "e\u0301".encode(), "\U0010ffff".encode(),
     b",", b"|", b";", b"\t", b" x ",
 )  # fmt: skip
 # Cut, overlong, surrogate, beyond Unicode, GB18030; heads and tails that would fit together across a separator.
 BROKEN = (
-    b"\xff", b"\x80", b"\xe4", b"\xe4\xb8", b"\xb8\xad", b"\xad", b"\xf0\x9f\x91", b"\xa9", b"\xc0\x80", b"\xe0\x80\xaf",
+    b"\xff", b"\x80", b"\xe4", b"\xe4\xb8", b"\xb8\xad", b"\xad", b"\xf0\x9f\x91", b"\xa9", b"\xc0\x80",
+    b"\xe0\x80\xaf",
     b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xef\xbb", b"\xbf", "医保".encode("gb18030"), b"ok\xe4",
 )  # fmt: skip
 LINE_ENDS = (b"\n", b"\r\n")
@@ -51,7 +55,7 @@ ODD_ENDS = (
 
 
 def content(rng: random.Random, how: Description) -> bytes:
-    """A file of a few to a few hundred records: some sound throughout, some with a fault here and there, some a mess."""
+    """A file of a few to a few hundred records: sound throughout, with a fault here and there, or a mess."""
     mess = rng.choice((0.0, 0.0, 0.01, 0.05, 0.3, 1.0))
     usual_end = rng.choice(LINE_ENDS)
     usual_width, trailing = rng.choice(how.widths), rng.random() < 0.3

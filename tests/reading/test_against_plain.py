@@ -133,8 +133,8 @@ def test_generated_files_read_the_same(folder, name, numbers):
 
 
 TOKENS = (
-    b"\t", b"\n", b"\r", b"\r\n", b"a", b"\x00", b"\x0c", BOM, b"\xe4", b"\xb8\xad", "中".encode(), "🏥".encode(), b"null",
-    b'"', b"\t\t", b"\n\n",
+    b"\t", b"\n", b"\r", b"\r\n", b"a", b"\x00", b"\x0c", BOM, b"\xe4", b"\xb8\xad", "中".encode(), "🏥".encode(),
+    b"null", b'"', b"\t\t", b"\n\n",
 )  # fmt: skip
 
 

@@ -28,7 +28,8 @@ class Copy:
     """A record that stands in place of the agreed one.
 
     Its amounts are `times` the agreed ones; the edit's own amount column is moved by `step` × fen, or is
-    `absent`, or `zero`. Its flag is the `same`, the `other`, `absent`, or `unknown` to the code list.
+    `absent`, or `zero`; `next` has every amount of the next record with the same edit. Its flag is the `same`,
+    the `other`, `absent`, or `unknown` to the code list.
     """
 
     times: int = 1
@@ -53,6 +54,7 @@ class Outcome:
 
 SAME, MORE, LESS = Copy(), Copy(step=1), Copy(step=-1)
 ABSENT, ZERO = Copy(amount="absent"), Copy(amount="zero")
+NEXT = Copy(amount="next")
 OTHER, NO_FLAG, UNKNOWN = Copy(flag="other"), Copy(flag="absent"), Copy(flag="unknown")
 ONLY_OURS, ONLY_THEIRS = Outcome("only_ours", ours=(SAME,)), Outcome("only_theirs", theirs=(SAME,))
 
@@ -87,6 +89,8 @@ EDITS: dict[str, tuple[Outcome, ...]] = {
     "twice, no flag at hospital": (Outcome("duplicate", (NO_FLAG, NO_FLAG), (SAME, SAME)),),
     "amount": (Outcome("amount_differs", (SAME,), (MORE,)),),
     "amount, again": (Outcome("amount_differs", (MORE,), (SAME,)),),
+    # Offset each other: the sums of both sides stay the same.
+    "amounts of another record": (Outcome("amount_differs", (SAME,), (NEXT,)),),
     "amount and flag": (Outcome("amount_differs", (SAME,), (Copy(step=1, flag="other"),)),),
     "amount absent at hospital": (Outcome("amount_differs", (ABSENT,), (SAME,)),),
     "amount absent at platform": (Outcome("amount_differs", (SAME,), (ABSENT,)),),
@@ -140,10 +144,10 @@ def write_ledger(ledger: pl.DataFrame, path: Path, end: str = "\n") -> None:
 
 
 def make(records: int, seed: int = 1, differences: float = 0.003) -> Day:
-    """A day of about `records` records a side, of which a share has an edit; every edit occurs at least once."""
+    """A day of about `records` records a side, of which a share has an edit; every edit occurs at least twice."""
     rng = np.random.default_rng(seed)
     base = _agreed(records, rng)
-    edits = _edits(base, max(round(records * differences), len(EDITS)), rng)
+    edits = _edits(base, max(round(records * differences), 2 * len(EDITS)), rng)
     truth = pl.concat(_truth(edits, edit, outcome) for edit in EDITS for outcome in EDITS[edit])
     rest = np.ones(base.height, bool)
     rest[edits["record"].to_numpy()] = False
@@ -154,8 +158,9 @@ def make(records: int, seed: int = 1, differences: float = 0.003) -> Day:
 
 def _agreed(records: int, rng: np.random.Generator) -> pl.DataFrame:
     """Records that both sides have, amounts in fen. A refund is a record of its own, with negative amounts."""
-    if records < 2 * len(EDITS) + UNTOUCHED:
-        raise ValueError(f"at least {2 * len(EDITS) + UNTOUCHED} records are needed to plant every edit")
+    least = 4 * len(EDITS) + UNTOUCHED
+    if records < least:
+        raise ValueError(f"at least {least} records are needed to plant every edit")
     number = np.arange(records)
     medfee = rng.integers(1, 3_000_000, records)
     large = rng.random(records) < 0.01
@@ -256,6 +261,8 @@ def _key(key: str) -> pl.Expr:
 
 
 def _amount(copy: Copy, name: str) -> pl.Expr:
+    if copy.amount == "next":
+        return pl.col(name).gather((pl.int_range(pl.len()) + 1) % pl.len())
     agreed = pl.col(name) * copy.times
     edited = {
         "number": agreed + copy.step * pl.col("fen"),

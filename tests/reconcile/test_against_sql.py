@@ -64,6 +64,11 @@ class Report:
         return [tuple(cell or None for cell in row) for row in rows]
 
     @property
+    def classes(self) -> dict[str, dict[str, Any]]:
+        """The classes that occur; one with nothing in it may be there or not."""
+        return {name: sums for name, sums in self.summary["classes"].items() if sums["keys"]}
+
+    @property
     def judged(self) -> dict[str, Any]:
         """What must not depend on how the files were written."""
         return {name: self.summary[name] for name in ("classes", "groups", "bridge")}
@@ -119,7 +124,7 @@ def compared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 def test_the_classes_are_those_of_sql_in_keys_records_and_every_sum(compared: Compared) -> None:
-    assert compared.report.summary["classes"] == {
+    assert compared.report.classes == {
         row["class"]: {
             "keys": row["keys"],
             "records": _records(row),
@@ -203,7 +208,7 @@ def test_every_planted_key_comes_out_as_it_was_written_down(compared: Compared) 
 
 def test_what_was_not_edited_or_only_repeated_alike_is_matched(compared: Compared) -> None:
     alike = compared.day.truth.filter(pl.col("class") == "matched")
-    matched = compared.report.summary["classes"]["matched"]
+    matched = compared.report.classes["matched"]
     assert (matched["keys"], matched["repeated"], matched["records"]) == (
         compared.day.agreed + alike.height,
         alike.filter(pl.col("records_ours") > 1).height,
@@ -281,14 +286,10 @@ def _byte_order_mark(ledger: pl.DataFrame, path: Path) -> Path:
     ("hospital", "platform"),
     [
         (_shuffled, _turned),
-        (_turned, _shuffled),
         (_crlf, _plain),
-        (_crlf, _crlf),
         (_gz, _zip),
-        (_zip, _gz),
-        (_trailing_tab, _plain),
-        (_eight_columns, _trailing_tab),
-        (_eight_columns_with_content, _eight_columns),
+        (_trailing_tab, _eight_columns),
+        (_eight_columns_with_content, _crlf),
         (_no_last_line_end, _byte_order_mark),
     ],
 )
@@ -307,12 +308,9 @@ def test_how_the_files_are_written_changes_nothing(
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        ("hospital={h}", "platform={p}"),
         ("platform={p}", "hospital={h}"),
-        ("ours={h}", "theirs={p}"),
         ("theirs={p}", "ours={h}"),
         ("ours={h}", "platform={p}"),
-        ("{h}", "theirs={p}"),
         ("platform={p}", "{h}"),
     ],
 )
@@ -342,9 +340,9 @@ def test_swapped_sides_swap_the_classes_and_negate_the_differences(
 ) -> None:
     _, hospital, platform, plain = small
     turned = reconcile(tmp_path / "out", platform, hospital)
-    assert turned.summary["classes"] == {
+    assert turned.classes == {
         SWAPPED.get(name, name): {**sums, "records": _turned_round(sums["records"]), "amounts": _all_turned(sums)}
-        for name, sums in plain.summary["classes"].items()
+        for name, sums in plain.classes.items()
     }
     assert turned.summary["groups"] == [
         {**group, "records": _turned_round(group["records"]), "amounts": _all_turned(group)}
@@ -360,9 +358,7 @@ def test_a_side_against_itself_is_all_matched_but_for_records_without_a_key(
     report = reconcile(tmp_path / "out", hospital, hospital)
     key = _keys(day.hospital)
     complete, empty = key.drop_nulls(), key.null_count()
-    counted = {
-        name: (sums["keys"], sums["records"], sums["repeated"]) for name, sums in report.summary["classes"].items()
-    }
+    counted = {name: (sums["keys"], sums["records"], sums["repeated"]) for name, sums in report.classes.items()}
     assert empty > 0
     assert counted == {
         "matched": (
@@ -383,7 +379,7 @@ def test_a_side_with_every_key_complete_agrees_with_itself_and_exits_with_0(
     day, *_ = small
     path = _plain(day.hospital.filter(_keys(day.hospital).is_not_null()), tmp_path / "whole.txt")
     report = reconcile(tmp_path / "out", path, path)
-    assert (report.exit_code, list(report.summary["classes"]), report.rows) == (0, ["matched"], [])
+    assert (report.exit_code, list(report.classes), report.rows) == (0, ["matched"], [])
 
 
 def test_sums_beyond_whole_numbers_of_64_bits_do_not_wrap(tmp_path: Path) -> None:
@@ -407,7 +403,7 @@ def test_sums_beyond_whole_numbers_of_64_bits_do_not_wrap(tmp_path: Path) -> Non
         straight = {name: _written(amount) for name, amount in of.items()}
         return {"medfee_sumamt": straight, "fund_pay_sumamt": straight, "acct_pay": turned}
 
-    found = {name: (one["keys"], one["amounts"]) for name, one in report.summary["classes"].items()}
+    found = {name: (one["keys"], one["amounts"]) for name, one in report.classes.items()}
     assert found == {
         "matched": (1_001, sums(2_500, 2_500)),
         "only_ours": (1, sums(2_000, 0)),
