@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import shutil
+import stat
+import struct
 import sys
 import tempfile
 import zipfile
@@ -12,12 +15,18 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.files import Source
 
 ENCRYPTED = 0x1
+ARCHIVES = (".zip", ".gz", ".7z", ".rar", ".xz", ".bz2", ".tar", ".tgz")
+# Caps on what an archive may claim or turn out to be. Ledgers compress 5 to 30 times; a small file may do better.
+MOST_MEMBERS = 10_000
+MOST_RATIO = 200
+MOST_BYTES = 256 << 30
+FREE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -43,14 +52,18 @@ class Input:
             self.spool.seek(0)
             yield self.spool
         elif self.member is not None:
-            with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as stream:
-                yield cast("BinaryIO", stream)
+            with _archive(self.path) as archive, archive.open(self.member) as stream:
+                yield _bounded(stream, archive.getinfo(self.member).compress_size)
         elif self.path.endswith(".gz"):
             with gzip.open(self.path) as stream:
-                yield cast("BinaryIO", stream)
+                yield _bounded(stream, Path(self.path).stat().st_size)
         else:
             with Path(self.path).open("rb", buffering=1 << 20) as stream:
                 yield stream
+
+
+def _bounded(stream: Any, compressed: int) -> BinaryIO:
+    return cast("BinaryIO", io.BufferedReader(Bounded(stream, compressed), 1 << 20))
 
 
 def inputs(source: Source) -> list[Input]:
@@ -81,9 +94,10 @@ def inputs(source: Source) -> list[Input]:
 
 def _members(source: Source) -> list[Input]:
     try:
-        with zipfile.ZipFile(source.path) as archive:
+        with _archive(source.path) as archive:
             members = [info for info in archive.infolist() if not info.is_dir()]
-    except (zipfile.BadZipFile, OSError) as err:
+            _vet(archive, members)
+    except (zipfile.BadZipFile, OSError, struct.error) as err:
         raise ReadError("F203", value=str(err)) from err
     found = [info.filename for info in members]
     if source.member == "*":
@@ -96,7 +110,83 @@ def _members(source: Source) -> list[Input]:
         chosen = found
     else:
         raise MedpayError("which_member", path=source.path, found=", ".join(found) or "-")
-    for info in members:
-        if info.filename in chosen and info.flag_bits & ENCRYPTED:
-            raise ReadError("F203", value=f"{info.filename}: encrypted")
     return [Input(source.path, member) for member in chosen]
+
+
+def _archive(path: str) -> zipfile.ZipFile:
+    """The archive, with names that are not marked as UTF-8 read as GB18030, as Windows in China writes them."""
+    with Path(path).open("rb") as file:
+        count = _member_count(file)
+    if count > MOST_MEMBERS:
+        raise ReadError("F209", value=f"{count} members", expected=f"<= {MOST_MEMBERS}")
+    try:
+        return zipfile.ZipFile(path, metadata_encoding="gb18030")
+    except UnicodeDecodeError:
+        return zipfile.ZipFile(path)
+
+
+def _member_count(file: BinaryIO) -> int:
+    """The number of members in the end record, read without parsing the directory; 0 where there is no end record."""
+    size = file.seek(0, 2)
+    file.seek(max(0, size - (1 << 16) - 22))
+    tail = file.read()
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) < at + 12:
+        return 0
+    count: int = struct.unpack_from("<H", tail, at + 10)[0]
+    wide = tail.rfind(b"PK\x06\x06", 0, at)
+    return struct.unpack_from("<Q", tail, wide + 32)[0] if wide >= 0 and len(tail) >= wide + 40 else count
+
+
+def _vet(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> None:
+    """Refuse what no partner sends: overlap, bombs, encryption, links, archives in archives, names that lead away.
+
+    The overlap check is ours because zipfile has none before Python 3.13. Raises ReadError F209.
+    """
+    file = archive.fp
+    assert file is not None  # noqa: S101 - an archive just opened has its file
+    ends = [archive.start_dir]
+    for info in sorted(members, key=lambda one: one.header_offset, reverse=True):
+        file.seek(info.header_offset + 26)
+        name, extra = struct.unpack("<HH", file.read(4))
+        end = info.header_offset + 30 + name + extra + info.compress_size
+        if end > ends[-1]:
+            raise ReadError("F209", value=f"{info.filename}: overlap")
+        ends.append(info.header_offset)
+    total = 0
+    for info in members:
+        total += info.file_size
+        name_parts = info.filename.replace("\\", "/").split("/")
+        reason = {
+            "encrypted": info.flag_bits & ENCRYPTED,
+            "link": stat.S_ISLNK(info.external_attr >> 16),
+            "archive inside": info.filename.lower().endswith(ARCHIVES),
+            "name": ".." in name_parts or name_parts[0] == "" or ":" in name_parts[0] or "\0" in info.orig_filename,
+            f"> {MOST_RATIO}:1": info.file_size > max(FREE, MOST_RATIO * info.compress_size),
+        }
+        wrong = next((word for word, holds in reason.items() if holds), None)
+        if wrong:
+            raise ReadError("F209", value=f"{info.filename}: {wrong}")
+    if total > MOST_BYTES:
+        raise ReadError("F209", value=f"{total} bytes", expected=f"<= {MOST_BYTES}")
+
+
+class Bounded(io.RawIOBase):
+    """A stream of decompressed bytes that stops a bomb: at most `ratio` times the compressed size, and a total."""
+
+    def __init__(self, stream: BinaryIO, compressed: int) -> None:
+        self._stream = stream
+        self._left = min(max(FREE, MOST_RATIO * compressed), MOST_BYTES)
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer. Raises ReadError F209 beyond the bound."""
+        block = self._stream.read(len(buffer))
+        self._left -= len(block)
+        if self._left < 0:
+            raise ReadError("F209", value=f"> {MOST_RATIO}:1")
+        buffer[: len(block)] = block
+        return len(block)
