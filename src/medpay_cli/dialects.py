@@ -30,7 +30,7 @@ class Dialect:
     layout: str
     delimiter: str = "\t"
     quote: str = ""
-    encoding: str = "utf-8"
+    encoding: str | None = None
     header: bool = False
     nulls: tuple[str, ...] = ()
     other_columns: bool = False

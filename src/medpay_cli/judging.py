@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Generic, TypeVar
 
@@ -18,6 +18,7 @@ from medpay_cli.findings import ERROR, FileVerdict, Findings
 from medpay_cli.formats import Batch
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.delimited import NAMES, split_counts
+from medpay_cli.formats.encoding import decoded
 from medpay_cli.layouts import Layout
 
 T = TypeVar("T")
@@ -46,10 +47,17 @@ class _Judged(Generic[T]):
     also: T
 
 
-def judge_file(source: Input, layout: Layout, dialect: Dialect, also: Callable[[Batch, Flagged], T]) -> Judgement[T]:
+def judge_file(
+    source: Input,
+    layout: Layout,
+    dialect: Dialect,
+    also: Callable[[Batch, Flagged], T],
+    encoding: str | None = None,
+) -> Judgement[T]:
     """Read a file in parallel batches and hold every record against the layout; a broken file is a verdict too.
 
-    `also` runs on each batch and its flags, in a thread; its results come back in file order.
+    `encoding` was asked for and comes before what the dialect declares. `also` runs on each batch and its flags, in a
+    thread; its results come back in file order.
     """
     compiled = checks.compile_layout(layout)
 
@@ -58,11 +66,11 @@ def judge_file(source: Input, layout: Layout, dialect: Dialect, also: Callable[[
         return _judge(batch, layout, flagged, also(batch, flagged))
 
     def gather(batches: Iterator[tuple[Batch, _Judged[T]]]) -> Judgement[T]:
-        made = Judgement[T](blank(source, layout, dialect), Findings())
+        made = Judgement[T](blank(text, layout, written), Findings())
         verdict, lines, unfit = made.verdict, 0, 0
         widths = Counter[int]()
         for batch, judged in batches:
-            made.findings.add(_placed(judged.found, verdict.records, lines, source))
+            made.findings.add(_placed(judged.found, verdict.records, lines, text))
             made.also.append(judged.also)
             lines += batch.lines
             unfit += batch.records - batch.text.height
@@ -71,11 +79,13 @@ def judge_file(source: Input, layout: Layout, dialect: Dialect, also: Callable[[
             verdict.rejected += judged.rejected
             verdict.totals = _added(verdict.totals, judged.totals)
             verdict.rejected_totals = _added(verdict.rejected_totals, judged.rejected_totals)
-        _whole_file(made, source, dialect, unfit, widths)
+        _whole_file(made, text, written, unfit, widths)
         return made
 
     try:
-        return formats.read(source, dialect, layout.names, work, gather)
+        text = decoded(source, encoding, dialect.encoding)
+        written = replace(dialect, encoding=text.encoding)
+        return formats.read(text, written, layout.names, work, gather)
     except ReadError as err:
         return unreadable(blank(source, layout, dialect), err)
 
@@ -88,7 +98,7 @@ def blank(source: Input, layout: Layout, dialect: Dialect) -> FileVerdict:
         member=source.member,
         layout=layout.id or None,
         dialect=dialect.name or None,
-        encoding=dialect.encoding,
+        encoding=source.encoding or dialect.encoding,
         verdict=VALID,
         totals=nothing,
         rejected_totals=dict(nothing),

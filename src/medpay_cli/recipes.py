@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from medpay_cli import config
@@ -10,12 +10,22 @@ from medpay_cli import config
 
 @dataclass(frozen=True)
 class RecipeSide:
-    """One side: its name, and the layout and dialect it is read in unless told otherwise."""
+    """One side: its name, and how it is read; without a dialect it is an ad-hoc table."""
 
     name: str
     layout: str | None
     dialect: str | None
     title: dict[str, str]
+    encoding: str | None = None
+
+    def told(self, layout: str | None, dialect: str | None, encoding: str | None) -> RecipeSide:
+        """The same side read otherwise; another dialect brings its own layout unless one is named too."""
+        return replace(
+            self,
+            layout=layout or (None if dialect else self.layout),
+            dialect=dialect or self.dialect,
+            encoding=encoding,
+        )
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from medpay_cli.findings import Findings, Outcome
 from medpay_cli.formats import Batch, archive
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.delimited import delimiter_for
+from medpay_cli.formats.encoding import decoded
 from medpay_cli.judging import NOT_JUDGED, Judgement
 from medpay_cli.layouts import Layout
 from medpay_cli.matching import MATCHED, OURS, SIDES, THEIRS, ClassSums, Compared, Group, Matched, Reconciliation, Side
@@ -59,18 +60,22 @@ def reconcile(
     *,
     layout: Mapping[str, str] | None = None,
     dialect: Mapping[str, str] | None = None,
+    encoding: Mapping[str, str] | None = None,
     tolerance: Mapping[str, Decimal] | None = None,
     accepted_only: bool = False,
 ) -> Reconciliation:
     """Match the two files in `sides` (side name → PATH) as the recipe says; amounts in yuan.
 
-    `layout` and `dialect` replace the recipe's own for a side, `tolerance` a column's. Wrong data is in the
+    `layout`, `dialect` and `encoding` replace the recipe's own for a side, `tolerance` a column's. Wrong data is in the
     result; raises MedpayError for what cannot be done as asked, InternalError where the bridge does not tie.
     """
     fingerprint = screening.fingerprinting(recipe.key, (*recipe.amounts, *recipe.compare))
     both = {
         name: _read(
-            one, sides[one.name], recipe, (layout or {}).get(one.name), (dialect or {}).get(one.name), fingerprint
+            one.told(*(option.get(one.name) for option in (layout or {}, dialect or {}, encoding or {}))),
+            sides[one.name],
+            recipe,
+            fingerprint,
         )
         for name, one in zip(SIDES, recipe.sides, strict=True)
     }
@@ -137,26 +142,24 @@ def write_folder(result: Reconciliation, folder: Path, style: Style) -> None:
         reports.write(result, "json", out, style)
 
 
-def _read(
-    side: RecipeSide, path: str, recipe: Recipe, layout: str | None, dialect: str | None, fingerprint: Fingerprint
-) -> _Read:
+def _read(side: RecipeSide, path: str, recipe: Recipe, fingerprint: Fingerprint) -> _Read:
     source = Source.parse(path)
-    used, written = _named(side, layout, dialect, recipe)
+    used, written = _named(side, recipe)
     try:
         inputs = archive.inputs(source)
         if len(inputs) != 1:
             raise MedpayError("one_input", path=path)
-        if written.header:
-            written = replace(written, delimiter=delimiter_for(inputs[0], used.names))
+        text = decoded(inputs[0], side.encoding, written.encoding)
+        if side.dialect is None:
+            written = replace(written, delimiter=delimiter_for(text, used.names))
     except ReadError as err:
         verdict = judging.blank(Input(source.path, source.member), used, written)
         return _gathered(side, used, judging.unreadable(verdict, err), recipe)
-    return _gathered(
-        side, used, judging.judge_file(inputs[0], used, written, _typing(used, recipe, fingerprint)), recipe
-    )
+    made = judging.judge_file(text, used, written, _typing(used, recipe, fingerprint))
+    return _gathered(side, used, made, recipe)
 
 
-def _named(side: RecipeSide, layout: str | None, dialect: str | None, recipe: Recipe) -> tuple[Layout, Dialect]:
+def _named(side: RecipeSide, recipe: Recipe) -> tuple[Layout, Dialect]:
     """The layout and dialect of a side; an ad-hoc table has one made up of the named columns."""
     if side.dialect is None:
         amount = {"type": "number", "format": "money", "x-digits": AD_HOC_DIGITS, "x-scale": MOST_DECIMALS}
@@ -164,8 +167,8 @@ def _named(side: RecipeSide, layout: str | None, dialect: str | None, recipe: Re
         columns |= dict.fromkeys(recipe.amounts, amount)
         made = layouts.build({"type": "object", "properties": columns, "x-key": recipe.key}, "")
         return made, Dialect("", "", quote='"', header=True, other_columns=True, trim=True)
-    written = dialects.load(dialect or side.dialect)
-    used = layouts.load(layout or (written.layout if dialect else str(side.layout)))
+    written = dialects.load(side.dialect)
+    used = layouts.load(side.layout or written.layout)
     lacking = [name for name in (*recipe.key, *recipe.amounts, *recipe.compare) if used.field(name) is None]
     if lacking:
         raise MedpayError("side_lacks", side=side.name, layout=used.id, names=", ".join(lacking))

@@ -15,14 +15,16 @@ from medpay_cli.judging import FOUND, NOT_JUDGED, Judgement
 from medpay_cli.layouts import Layout
 
 
-def validate(paths: Iterable[str], layout: str | None = None, dialect: str | None = None) -> Outcome:
+def validate(
+    paths: Iterable[str], layout: str | None = None, dialect: str | None = None, *, encoding: str | None = None
+) -> Outcome:
     """Hold files against a layout (a shipped name or FILE.json) in a dialect (a shipped name or FILE.toml).
 
     One of the two is enough where the dialect names the layout, or one shipped dialect writes it. Wrong data is
     in the Outcome; raises MedpayError for what cannot be done as asked.
     """
     used, written = chosen(layout, dialect)
-    judgements = [made for path in paths for made in _judged(Source.parse(path), used, written)]
+    judgements = [made for path in paths for made in _judged(Source.parse(path), used, written, encoding)]
     found = Findings()
     for made in judgements:
         found.extend(made.findings)
@@ -57,9 +59,9 @@ def exit_code(verdicts: list[FileVerdict]) -> int:
     return int(any(one.verdict == FOUND for one in verdicts))
 
 
-def _judged(source: Source, layout: Layout, dialect: Dialect) -> list[Judgement[None]]:
+def _judged(source: Source, layout: Layout, dialect: Dialect, encoding: str | None) -> list[Judgement[None]]:
     try:
         inputs = archive.inputs(source)
     except ReadError as err:
         return [judging.unreadable(judging.blank(Input(source.path, source.member), layout, dialect), err)]
-    return [judging.judge_file(one, layout, dialect, lambda _, __: None) for one in inputs]
+    return [judging.judge_file(one, layout, dialect, lambda _, __: None, encoding) for one in inputs]

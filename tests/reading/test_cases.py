@@ -16,7 +16,9 @@ from unittest import mock
 import pytest
 from medpay_command import codes, judged, medpay, medpay_process, places, ties
 
+from medpay_cli.errors import MedpayError
 from medpay_cli.formats import delimited
+from medpay_cli.validate import validate
 
 CORPUS = os.environ.get("MEDPAY_CORPUS")
 UPLOAD = ("--dialect", "nhsa-3202-upload")
@@ -251,6 +253,27 @@ def test_one_unreadable_member_of_several_is_exit_4(tmp_path):
     ]
     assert [(found["member"], found["code"]) for found in document["findings"]] == [("tuesday.txt", "F203")]
     assert document["exit_code"] == 4
+
+
+def test_a_changed_byte_in_an_archive_changes_no_total_in_silence(tmp_path):
+    path = tmp_path / "batch.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("一月.txt", text(FIRST, SECOND, REFUND))
+    whole = path.read_bytes()
+    sound = validate([str(path)], dialect=UPLOAD[1]).files[0].totals
+    wrong = {}
+    for at in range(len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        try:
+            outcome = validate([str(path)], dialect=UPLOAD[1])
+        except MedpayError:
+            continue
+        except Exception as err:
+            wrong[at] = repr(err)
+            continue
+        if outcome.exit_code != 3 and outcome.files[0].totals != sound:
+            wrong[at] = str(outcome.files[0].totals)
+    assert wrong == {}
 
 
 def test_one_encrypted_member_of_several_is_exit_4(tmp_path):

@@ -28,13 +28,14 @@ FORMATS = ("text", "json")
 )
 @click.option("--layout", "layouts", multiple=True, metavar="SIDE=ID", help="Read this side in another layout.")
 @click.option("--dialect", "dialects", multiple=True, metavar="SIDE=NAME", help="Read this side in another dialect.")
+@click.option("--encoding", "encodings", multiple=True, metavar="SIDE=NAME", help="This side's encoding.")
 @click.option("--tolerance", "tolerances", multiple=True, metavar="COL=AMOUNT", help="Amount within which COL agrees.")
 @click.option("--accepted-only", is_flag=True, help="Leave unreadable records out instead of stopping.")
 @options.reports(FORMATS)
 def command(
     sides: tuple[str, str], recipe: str | None, key: str | None, amount: str | None, compare: str | None,
-    output_dir: Path | None, layouts: tuple[str, ...], dialects: tuple[str, ...], tolerances: tuple[str, ...],
-    accepted_only: bool, **report: Any,
+    output_dir: Path | None, layouts: tuple[str, ...], dialects: tuple[str, ...], encodings: tuple[str, ...],
+    tolerances: tuple[str, ...], accepted_only: bool, **report: Any,
 ) -> int:  # fmt: skip
     """Example: medpay reconcile hospital.txt platform.txt --recipe ledger --output-dir out
 
@@ -49,6 +50,7 @@ def command(
         used,
         layout=_by_side("--layout", layouts, names),
         dialect=_by_side("--dialect", dialects, names),
+        encoding=_by_side("--encoding", encodings, names),
         tolerance=_tolerance(tolerances, used.amounts),
         accepted_only=accepted_only,
     )

@@ -31,11 +31,12 @@ FREE = 1 << 20
 
 @dataclass(frozen=True)
 class Input:
-    """One file to read, as often as needed."""
+    """One file to read, as often as needed; once decoded, `encoding` names what it was written in."""
 
     path: str
     member: str | None = None
     spool: BinaryIO | None = None
+    encoding: str | None = None
 
     @contextlib.contextmanager
     def open(self) -> Iterator[BinaryIO]:

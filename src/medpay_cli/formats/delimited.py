@@ -64,9 +64,9 @@ def scan(
 def columns(line: bytes, dialect: Dialect) -> tuple[str, ...]:
     """The names in a header line. Raises ReadError F207 where it cannot be split."""
     try:
-        text = line.decode(dialect.encoding).rstrip("\r\n")
+        text = line.decode().rstrip("\r\n")
     except UnicodeDecodeError as err:
-        raise ReadError("F202", value=_byte(err), expected=dialect.encoding) from err
+        raise ReadError("F202", expected=dialect.encoding) from err
     if not dialect.quote:
         return tuple(text.split(dialect.delimiter))
     records, _ = _tokens(text, dialect)
@@ -252,7 +252,7 @@ class _Part:
             for number in np.flatnonzero(chosen & ~plain):
                 line = self.block[starts[number] : stops[number]]
                 try:
-                    cells = line.decode(self.dialect.encoding).split(self.dialect.delimiter)
+                    cells = line.decode().split(self.dialect.delimiter)
                 except UnicodeDecodeError:
                     return None
                 groups.append(_Group(int(size), rows[[number]], lines[[number]], _frame([cells])))
@@ -271,22 +271,21 @@ class _Part:
             return None
         return fields
 
-    def _undecodable(self, starts: Whole, stops: Whole) -> tuple[Whole, list[str]]:
-        texts = [self.block[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
-        decoded = pl.Series(texts, dtype=pl.Binary).cast(pl.String, strict=False)
-        bad = np.flatnonzero(decoded.is_null().to_numpy()).astype(np.int64)
-        values = []
-        for number in bad:
+    def _undecodable(self, starts: Whole, stops: Whole) -> tuple[Whole, list[str | None]]:
+        """The lines that are not UTF-8, with their first bad byte where the file itself claims to be UTF-8."""
+        bad, values = [], list[str | None]()
+        for number, (start, stop) in enumerate(zip(starts.tolist(), stops.tolist(), strict=True)):
             try:
-                texts[number].decode(self.dialect.encoding)
-                values.append("?")
+                self.block[start:stop].decode()
             except UnicodeDecodeError as err:
-                values.append(_byte(err))
-        return bad, values
+                bad.append(number)
+                own = self.dialect.encoding == "utf-8"
+                values.append(f"0x{err.object[err.start]:02x} @ {err.start + 1}" if own else None)
+        return np.array(bad, np.int64), values
 
     def _quoted(self) -> tuple[list[_Group], list[Fault], int, int]:
         """Records with quoted fields, token by token: correct before fast."""
-        text = self.block.decode(self.dialect.encoding, "surrogateescape")
+        text = self.block.decode(errors="surrogateescape")
         records, line_count = _tokens(text, self.dialect)
         faults: list[Fault] = []
         by_size: dict[int, list[tuple[int, int, list[str]]]] = {}
@@ -460,10 +459,6 @@ def _frame(cells: list[list[str]]) -> pl.DataFrame:
 
 def _empty(names: tuple[str, ...]) -> pl.DataFrame:
     return pl.DataFrame(schema={"row": pl.UInt64, "line": pl.UInt64, **dict.fromkeys(names, pl.String)})
-
-
-def _byte(err: UnicodeDecodeError) -> str:
-    return f"0x{err.object[err.start]:02x} @ {err.start + 1}"
 
 
 def delimiter_for(source: Input, wanted: tuple[str, ...]) -> str:

@@ -1,0 +1,120 @@
+"""Which encoding an input is in, decided over all of it and never guessed, and its text as strict UTF-8.
+
+A byte order mark decides; else what was asked for or what the dialect declares; only when nothing is declared, strict
+UTF-8 and then strict GB18030. 930 characters of GB2312 (surnames among them) are also valid UTF-8, and a cut UTF-8
+text can decode as GB18030: a file with valid multi-byte UTF-8 before its first bad byte is refused as mixed or damaged.
+"""
+
+from __future__ import annotations
+
+import codecs
+import tempfile
+from dataclasses import replace
+from typing import BinaryIO, cast
+
+from medpay_cli.errors import MedpayError, ReadError
+from medpay_cli.formats.archive import Input
+
+UTF_8, GB18030 = "utf-8", "gb18030"
+# Longest first: the mark of UTF-32-LE begins with that of UTF-16-LE.
+MARKS = (
+    (codecs.BOM_UTF8, UTF_8),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+# What a label means; GB2312 and GBK are written where GB18030 is meant.
+KNOWN = {
+    "utf-8": UTF_8, "gb18030": GB18030, "gbk": GB18030, "gb2312": GB18030, "cp936": GB18030, "big5": "big5",
+    "utf-16-le": "utf-16-le", "utf-16-be": "utf-16-be", "utf-32-le": "utf-32-le", "utf-32-be": "utf-32-be",
+    "utf-16": "utf-16-le", "utf-32": "utf-32-le",
+}  # fmt: skip
+BLOCK = 1 << 20
+# Never part of UTF-8, so the reader finds the record that holds it.
+BAD = "\udcff"
+
+
+def known(name: str) -> str:
+    """The encoding that a label means. Raises MedpayError."""
+    label = name.lower().replace("_", "-")
+    for candidate in (label, label.replace("utf", "utf-", 1)):
+        if candidate in KNOWN:
+            return KNOWN[candidate]
+    raise MedpayError("unknown_encoding", name=name, known=", ".join(sorted(KNOWN)))
+
+
+def decoded(source: Input, asked: str | None, declared: str | None) -> Input:
+    """The same input as UTF-8: bad bytes as 0xFF, a line still a line; `encoding` names what it was written in.
+
+    Raises ReadError F210 (a byte order mark against `asked`) and F211 (mixed or damaged).
+    """
+    if source.encoding is not None:
+        return source
+    with source.open() as stream:
+        head = stream.read(4)
+    mark = next((name for mark, name in MARKS if head.startswith(mark)), None)
+    wanted = known(asked) if asked else None
+    if mark and wanted and mark != wanted:
+        raise ReadError("F210", value=mark, expected=wanted)
+    name = mark or wanted or (known(declared) if declared else None) or _found(source)
+    return replace(source, encoding=name, spool=source.spool if name == UTF_8 else _as_utf_8(source, name))
+
+
+def _found(source: Input) -> str:
+    """Strict UTF-8 over the whole input, else strict GB18030 under the guard."""
+    bad, multibyte = _first_bad(source, UTF_8)
+    if bad is None:
+        return UTF_8
+    if multibyte:
+        raise ReadError("F211", value=bad, expected=UTF_8)
+    bad, _ = _first_bad(source, GB18030)
+    if bad is not None:
+        raise ReadError("F211", value=bad, expected=f"{UTF_8} | {GB18030}")
+    return GB18030
+
+
+def _first_bad(source: Input, name: str) -> tuple[str | None, bool]:
+    """The first byte that is no text, as `0xca @ line:column` (None if there is none), and whether any multi-byte
+    character stands before it."""
+    decoder = codecs.getincrementaldecoder(name)()
+    line, column, multibyte = 1, 1, False
+    with source.open() as stream:
+        while True:
+            block = stream.read(BLOCK)
+            try:
+                text = decoder.decode(block, final=not block)
+            except UnicodeDecodeError as err:
+                good = err.object[: err.start]
+                line += good.count(b"\n")
+                column = len(good) - good.rfind(b"\n") + (column - 1 if b"\n" not in good else 0)
+                return f"0x{err.object[err.start]:02x} @ {line}:{column}", multibyte or not good.isascii()
+            if not block:
+                return None, multibyte
+            multibyte = multibyte or not text.isascii()
+            read = text.encode(name)
+            line += read.count(b"\n")
+            column = len(read) - read.rfind(b"\n") + (column - 1 if b"\n" not in read else 0)
+
+
+def _as_utf_8(source: Input, name: str) -> BinaryIO:
+    """The whole input in UTF-8, in memory up to 64 MiB and then in an unnamed 0600 file."""
+    spool = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=64 << 20, prefix="medpay-"))  # noqa: SIM115
+    decoder = codecs.getincrementaldecoder(name)(errors="medpay-bad")
+    with source.open() as stream:
+        while True:
+            block = stream.read(BLOCK)
+            spool.write(decoder.decode(block, final=not block).encode(UTF_8, "medpay-bad"))
+            if not block:
+                return spool
+
+
+def _bad(err: UnicodeError) -> tuple[str | bytes, int]:
+    if isinstance(err, UnicodeDecodeError):
+        return BAD, err.end
+    if isinstance(err, UnicodeEncodeError):
+        return b"\xff" * (err.end - err.start), err.end
+    raise err
+
+
+codecs.register_error("medpay-bad", _bad)
