@@ -52,14 +52,16 @@ def none() -> pl.DataFrame:
 
 
 def frame(code: str, rows: pl.DataFrame, **columns: Any) -> pl.DataFrame:
-    """A frame of findings: `rows` gives some columns, `columns` (expressions or one value for all) the others."""
+    """A frame of findings, one per row; `columns` (an expression over `rows`, or one value for all) fills it.
+
+    Nothing is taken from `rows` unasked: a layout may have a field called `value` or `file`.
+    """
     import polars as pl
 
     given = {"code": code, "severity": severity(code), **columns}
     return rows.select(
-        (value if isinstance(value, pl.Expr) else pl.lit(value)).cast(dtype).alias(name)
+        (given[name] if isinstance(given.get(name), pl.Expr) else pl.lit(given.get(name))).cast(dtype).alias(name)
         for name, dtype in schema().items()
-        for value in [given.get(name, pl.col(name) if name in rows.columns else None)]
     )
 
 

@@ -15,7 +15,7 @@ from medpay_cli.checks import Check, Flagged
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import ReadError
 from medpay_cli.findings import ERROR, FileVerdict, Findings
-from medpay_cli.formats import Batch
+from medpay_cli.formats import LINE, ROW, Batch
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.delimited import NAMES, split_counts
 from medpay_cli.formats.encoding import decoded
@@ -120,15 +120,21 @@ def _judge(batch: Batch, layout: Layout, flagged: Flagged, also: T) -> _Judged[T
     def found(check: Check, rows: pl.DataFrame) -> pl.DataFrame:
         name = check.field.name
         return findings.frame(
-            check.code, rows, field=name, column=position[name], value=pl.col(name), expected=check.expected, key=key
+            check.code,
+            rows,
+            row=pl.col(ROW),
+            line=pl.col(LINE),
+            field=name,
+            column=position[name],
+            value=pl.col(name),
+            expected=check.expected,
+            key=key,
         )
 
     frames = [batch.faults, *(found(check, rows) for check, rows in flagged.violations)]
-    faulty = [rows["row"] for check, rows in flagged.violations if findings.severity(check.code) == ERROR]
+    faulty = [rows[ROW] for check, rows in flagged.violations if findings.severity(check.code) == ERROR]
     rejected = (
-        flagged.suspects.filter(pl.col("row").is_in(pl.concat(faulty).implode()))
-        if faulty
-        else flagged.suspects.clear()
+        flagged.suspects.filter(pl.col(ROW).is_in(pl.concat(faulty).implode())) if faulty else flagged.suspects.clear()
     )
     return _Judged(
         found=pl.concat(frames).sort("line", "row", "field", "code", maintain_order=True),
@@ -170,7 +176,11 @@ def _stop(made: Judgement[T], err: ReadError) -> None:
     """Turn what made a file unreadable into its one finding."""
     made.verdict.verdict = NOT_JUDGED
     file = pl.DataFrame({"file": [made.verdict.path], "member": [made.verdict.member]})
-    made.findings.replace(findings.frame(err.code, file, value=err.value, expected=err.expected))
+    made.findings.replace(
+        findings.frame(
+            err.code, file, file=pl.col("file"), member=pl.col("member"), value=err.value, expected=err.expected
+        )
+    )
 
 
 def _added(sums: dict[str, Decimal], more: dict[str, Decimal]) -> dict[str, Decimal]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +22,16 @@ if TYPE_CHECKING:
 OURS, THEIRS = "ours", "theirs"
 SIDES = (OURS, THEIRS)
 MATCHED = "matched"
+# Columns of our own beside the user's, whose names hold no control character.
+SIDE, CLASS, REPEATED, UNEQUAL, RECORDS = "\x1fside", "\x1fclass", "\x1frepeated", "\x1funequal", "\x1frecords"
+KEYS = "\x1fkeys"
 # In the order in which a key is tried; `matched` is what is left.
 CLASSES = ("only_ours", "only_theirs", "duplicate", "amount_differs", "status_differs", MATCHED)
+
+
+def of(name: str, side: str, what: str = "") -> str:
+    """The column of `match` that holds a side's records, amount (or, with `present`, how many there are) or status."""
+    return "\x1f" + "_".join(part for part in (name, side, what) if part)
 
 
 @dataclass(frozen=True)
@@ -114,15 +122,16 @@ def match(ours: Any, theirs: Any, on: Compared) -> Matched:
     """Class every key of two frames (of any engine that narwhals knows).
 
     Both hold the key and status columns as text and the amounts as Decimal of their scale. A record with an empty key
-    part is a key of its own. Listed is every class but `matched`, and what was within tolerance: `class`, the key,
-    `records_<side>`, `repeated`, per amount `<name>_<side>` and `<name>_<side>_present`, per status `<name>_<side>`.
+    part is a key of its own. Listed is every class but `matched`, and what was within tolerance, in the columns CLASS,
+    the key, REPEATED, and per side `of(RECORDS, side)`, `of(amount, side)`, `of(amount, side, "present")` and
+    `of(status, side)`.
     """
     keys = _classed(nw.from_native(ours).lazy(), nw.from_native(theirs).lazy(), on).collect()
-    within = [_moved(name) & ~nw.col("repeated") for name in on.amounts]
+    within = [_moved(name) & ~nw.col(REPEATED) for name in on.amounts]
     return Matched(
         classes=_class_sums(keys, on),
-        listed=keys.filter((nw.col("class") != MATCHED) | _any(within)).to_polars(),
-        keys={side: len(keys.filter(nw.col(f"records_{side}") > 0)) for side in SIDES},
+        listed=keys.filter((nw.col(CLASS) != MATCHED) | _any(within)).to_polars(),
+        keys={side: len(keys.filter(nw.col(of(RECORDS, side)) > 0)) for side in SIDES},
     )
 
 
@@ -132,26 +141,26 @@ def _classed(ours: nw.LazyFrame[Any], theirs: nw.LazyFrame[Any], on: Compared) -
     keyed = _per_key(both.filter(complete), on)
     unequal = _unequal(both.filter(complete), keyed, on)
     joined = keyed.join(unequal, on=list(on.key), how="left")
-    classed = joined.with_columns(_class(on).alias("class")).drop("unequal")
+    classed = joined.with_columns(_class(on).alias(CLASS)).drop(UNEQUAL)
     leftover = _alone(both.filter(~complete), on)
     return nw.concat([classed, leftover.select(classed.collect_schema().names())], how="vertical")
 
 
 def _class_sums(keys: nw.DataFrame[Any], on: Compared) -> dict[str, ClassSums]:
-    sums = keys.group_by("class").agg(
-        nw.len().alias("keys"),
-        nw.col("repeated").cast(nw.Int64).sum(),
-        *(nw.col(f"records_{side}").sum() for side in SIDES),
-        *(nw.col(f"{name}_{side}").sum() for name in on.amounts for side in SIDES),
+    sums = keys.group_by(CLASS).agg(
+        nw.len().alias(KEYS),
+        nw.col(REPEATED).cast(nw.Int64).sum(),
+        *(nw.col(of(RECORDS, side)).sum() for side in SIDES),
+        *(nw.col(of(name, side)).sum() for name in on.amounts for side in SIDES),
     )
     classes = {}
     for row in sums.iter_rows(named=True):
-        matched = row["class"] == MATCHED
-        classes[row["class"]] = ClassSums(
-            keys=row["keys"],
-            records={side: row[f"records_{side}"] for side in SIDES},
-            amounts={name: {side: row[f"{name}_{side}"] for side in SIDES} for name in on.amounts},
-            repeated=row["repeated"] if matched else 0,
+        matched = row[CLASS] == MATCHED
+        classes[row[CLASS]] = ClassSums(
+            keys=row[KEYS],
+            records={side: row[of(RECORDS, side)] for side in SIDES},
+            amounts={name: {side: row[of(name, side)] for side in SIDES} for name in on.amounts},
+            repeated=row[REPEATED] if matched else 0,
             tolerated=_tolerated(keys, on) if matched else {},
         )
     return classes
@@ -160,12 +169,12 @@ def _class_sums(keys: nw.DataFrame[Any], on: Compared) -> dict[str, ClassSums]:
 def _signed(side: nw.LazyFrame[Any], name: str, on: Compared) -> nw.LazyFrame[Any]:
     """A side's records with a column that tells the side: 1 for ours, -1 for theirs."""
     columns = dict.fromkeys((*on.key, *on.amounts, *on.statuses))
-    return side.select(*columns, nw.lit(1 if name == OURS else -1, nw.Int64).alias("side"))
+    return side.select(*columns, nw.lit(1 if name == OURS else -1, nw.Int64).alias(SIDE))
 
 
 def _of(side: str) -> nw.Expr:
     """Whether a record belongs to the side."""
-    return nw.col("side") > 0 if side == OURS else nw.col("side") < 0
+    return nw.col(SIDE) > 0 if side == OURS else nw.col(SIDE) < 0
 
 
 def _one_if(test: nw.Expr) -> nw.Expr:
@@ -174,34 +183,34 @@ def _one_if(test: nw.Expr) -> nw.Expr:
 
 def _per_key(both: nw.LazyFrame[Any], on: Compared) -> nw.LazyFrame[Any]:
     columns = (*on.amounts, *on.statuses)
-    amounts = [f"{name}_{side}" for name in on.amounts for side in SIDES]
+    amounts = [of(name, side) for name in on.amounts for side in SIDES]
     spread = both.with_columns(
-        *(_one_if(_of(side)).alias(f"records_{side}") for side in SIDES),
-        *(nw.when(_of(side)).then(nw.col(name)).alias(f"{name}_{side}") for name in columns for side in SIDES),
+        *(_one_if(_of(side)).alias(of(RECORDS, side)) for side in SIDES),
+        *(nw.when(_of(side)).then(nw.col(name)).alias(of(name, side)) for name in columns for side in SIDES),
     )
     summed = spread.group_by(*on.key).agg(
-        *(nw.col(f"records_{side}").sum() for side in SIDES),
+        *(nw.col(of(RECORDS, side)).sum() for side in SIDES),
         *(nw.col(amount).sum() for amount in amounts),
         *(nw.col(amount).count().cast(nw.Int64).alias(f"{amount}_present") for amount in amounts),
-        *(nw.col(f"{name}_{side}").max() for name in on.statuses for side in SIDES),
+        *(nw.col(of(name, side)).max() for name in on.statuses for side in SIDES),
     )
-    return summed.with_columns(repeated=(nw.col("records_ours") > 1) | (nw.col("records_theirs") > 1))
+    return summed.with_columns(((nw.col(of(RECORDS, OURS)) > 1) | (nw.col(of(RECORDS, THEIRS)) > 1)).alias(REPEATED))
 
 
 def _unequal(both: nw.LazyFrame[Any], keyed: nw.LazyFrame[Any], on: Compared) -> nw.LazyFrame[Any]:
     """The repeated keys whose multisets of (amounts, statuses) differ between the sides."""
     key = list(on.key)
-    repeated = keyed.filter(nw.col("repeated")).select(key)
+    repeated = keyed.filter(nw.col(REPEATED)).select(key)
     records = both.join(repeated, on=key, how="semi")
     if on.absent_is_zero:
         records = records.with_columns(nw.col(name).fill_null(Decimal(0)) for name in on.amounts)
     return (
         records.group_by(*dict.fromkeys((*key, *on.amounts, *on.statuses)))
-        .agg(nw.col("side").sum())
-        .filter(nw.col("side") != 0)
+        .agg(nw.col(SIDE).sum())
+        .filter(nw.col(SIDE) != 0)
         .select(key)
         .unique()
-        .with_columns(unequal=nw.lit(value=True))
+        .with_columns(nw.lit(value=True).alias(UNEQUAL))
     )
 
 
@@ -209,15 +218,15 @@ def _alone(incomplete: nw.LazyFrame[Any], on: Compared) -> nw.LazyFrame[Any]:
     """Records with an empty key part: each a leftover of its own."""
     here = {(name, side): _of(side) & ~nw.col(name).is_null() for name in on.amounts for side in SIDES}
     return incomplete.with_columns(
-        nw.when(_of(OURS)).then(nw.lit("only_ours")).otherwise(nw.lit("only_theirs")).alias("class"),
-        nw.lit(value=False).alias("repeated"),
-        *(_one_if(_of(side)).alias(f"records_{side}") for side in SIDES),
-        *(_one_if(test).alias(f"{name}_{side}_present") for (name, side), test in here.items()),
+        nw.when(_of(OURS)).then(nw.lit("only_ours")).otherwise(nw.lit("only_theirs")).alias(CLASS),
+        nw.lit(value=False).alias(REPEATED),
+        *(_one_if(_of(side)).alias(of(RECORDS, side)) for side in SIDES),
+        *(_one_if(test).alias(of(name, side, "present")) for (name, side), test in here.items()),
         *(
-            nw.when(test).then(nw.col(name)).otherwise(_zero(on.amounts[name])).alias(f"{name}_{side}")
+            nw.when(test).then(nw.col(name)).otherwise(_zero(on.amounts[name])).alias(of(name, side))
             for (name, side), test in here.items()
         ),
-        *(nw.when(_of(side)).then(nw.col(name)).alias(f"{name}_{side}") for name in on.statuses for side in SIDES),
+        *(nw.when(_of(side)).then(nw.col(name)).alias(of(name, side)) for name in on.statuses for side in SIDES),
     )
 
 
@@ -225,26 +234,30 @@ def _class(on: Compared) -> nw.Expr:
     """The first class that applies, tried from the last to the first."""
     amounts = _any(_beyond(name, on) for name in on.amounts)
     statuses = _any(_other(name) for name in on.statuses)
-    repeated, unequal = nw.col("repeated"), ~nw.col("unequal").is_null()
+    repeated, unequal = nw.col(REPEATED), ~nw.col(UNEQUAL).is_null()
     found = nw.when(statuses & ~repeated).then(nw.lit("status_differs")).otherwise(nw.lit(MATCHED))
     found = nw.when(amounts & ~repeated).then(nw.lit("amount_differs")).otherwise(found)
     found = nw.when(unequal).then(nw.lit("duplicate")).otherwise(found)
-    found = nw.when(nw.col("records_ours") == 0).then(nw.lit("only_theirs")).otherwise(found)
-    return nw.when(nw.col("records_theirs") == 0).then(nw.lit("only_ours")).otherwise(found)
+    found = nw.when(nw.col(of(RECORDS, OURS)) == 0).then(nw.lit("only_theirs")).otherwise(found)
+    return nw.when(nw.col(of(RECORDS, THEIRS)) == 0).then(nw.lit("only_ours")).otherwise(found)
 
 
 def _beyond(name: str, on: Compared) -> nw.Expr:
     """Whether an amount of a key with one record on each side differs by more than its tolerance."""
-    limit = nw.lit(on.tolerance.get(name, Decimal(0))).cast(nw.Decimal(38, on.amounts[name]))
-    gap = nw.col(f"{name}_ours") - nw.col(f"{name}_theirs")
+    # Amounts have no more decimals than the scale, so the tolerance may lose its own below that, downwards.
+    unit = Decimal(1).scaleb(-on.amounts[name])
+    most = Decimal(10) ** 20
+    tolerance = min(on.tolerance.get(name, Decimal(0)), most).quantize(unit, rounding=ROUND_FLOOR)
+    limit = nw.lit(tolerance).cast(nw.Decimal(38, on.amounts[name]))
+    gap = nw.col(of(name, OURS)) - nw.col(of(name, THEIRS))
     differs = (gap > limit) | (gap < _zero(on.amounts[name]) - limit)
     if on.absent_is_zero:
         return differs
-    return differs | (nw.col(f"{name}_ours_present") != nw.col(f"{name}_theirs_present"))
+    return differs | (nw.col(of(name, OURS, "present")) != nw.col(of(name, THEIRS, "present")))
 
 
 def _other(name: str) -> nw.Expr:
-    mine, other = nw.col(f"{name}_ours"), nw.col(f"{name}_theirs")
+    mine, other = nw.col(of(name, OURS)), nw.col(of(name, THEIRS))
     return (
         (mine.is_null() & ~other.is_null())
         | (~mine.is_null() & other.is_null())
@@ -253,16 +266,16 @@ def _other(name: str) -> nw.Expr:
 
 
 def _moved(name: str) -> nw.Expr:
-    return nw.col(f"{name}_ours") != nw.col(f"{name}_theirs")
+    return nw.col(of(name, OURS)) != nw.col(of(name, THEIRS))
 
 
 def _tolerated(keys: nw.DataFrame[Any], on: Compared) -> dict[str, tuple[int, Decimal]]:
-    matched = keys.filter((nw.col("class") == MATCHED) & ~nw.col("repeated"))
+    matched = keys.filter((nw.col(CLASS) == MATCHED) & ~nw.col(REPEATED))
     found = {}
     for name in on.amounts:
         moved = matched.filter(_moved(name))
         if len(moved):
-            ours, theirs = (Decimal(moved[f"{name}_{side}"].sum()) for side in SIDES)
+            ours, theirs = (Decimal(moved[of(name, side)].sum()) for side in SIDES)
             gap = money.total((ours, -theirs))
             found[name] = (len(moved), gap)
     return found

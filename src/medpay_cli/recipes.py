@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from medpay_cli import config
+from medpay_cli.errors import MedpayError
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,15 @@ class Recipe:
     advice: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
+def _sound(recipe: Recipe) -> Recipe:
+    """Refuse a recipe without a key or an amount, and a column that stands in two places. Raises MedpayError."""
+    columns = [*recipe.key, *recipe.amounts, *recipe.compare]
+    repeated = sorted({name for name in columns if columns.count(name) > 1})
+    if not recipe.key or not recipe.amounts or "" in columns or repeated:
+        raise MedpayError("columns", names=", ".join(repeated) or "-")
+    return recipe
+
+
 def load(name: str) -> Recipe:
     """The recipe behind a shipped name or a user's FILE.toml. Raises MedpayError."""
     document = config.load(config.RECIPE, name)
@@ -50,16 +60,18 @@ def load(name: str) -> Recipe:
         RecipeSide(side["name"], side["layout"], side["dialect"], side.get("title", _same(side["name"])))
         for side in document["sides"]
     )
-    return Recipe(
-        name=name,
-        sides=(first, second),
-        key=tuple(document["key"]),
-        amounts=tuple(document["amounts"]),
-        compare=tuple(document.get("compare", ())),
-        groups=tuple(document.get("groups", ())),
-        tolerance={column: Decimal(amount) for column, amount in document.get("tolerance", {}).items()},
-        absent_is_zero=document.get("absent_is_zero", False),
-        advice=document.get("advice", {}),
+    return _sound(
+        Recipe(
+            name=name,
+            sides=(first, second),
+            key=tuple(document["key"]),
+            amounts=tuple(document["amounts"]),
+            compare=tuple(document.get("compare", ())),
+            groups=tuple(document.get("groups", ())),
+            tolerance={column: Decimal(amount) for column, amount in document.get("tolerance", {}).items()},
+            absent_is_zero=document.get("absent_is_zero", False),
+            advice=document.get("advice", {}),
+        )
     )
 
 
@@ -69,7 +81,7 @@ def ad_hoc(key: tuple[str, ...], amounts: tuple[str, ...], compare: tuple[str, .
         RecipeSide("ours", None, None, {"zh": "我方", "en": "ours"}),
         RecipeSide("theirs", None, None, {"zh": "对方", "en": "theirs"}),
     )
-    return Recipe(None, (ours, theirs), key, amounts, compare)
+    return _sound(Recipe(None, (ours, theirs), key, amounts, compare))
 
 
 def _same(name: str) -> dict[str, str]:

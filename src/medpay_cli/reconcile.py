@@ -246,13 +246,13 @@ def _groups(both: Mapping[str, _Read], by: tuple[str, ...], compared: Compared) 
     found: dict[tuple[str | None, ...], Group] = {}
     for side, read in both.items() if columns else ():
         sums = read.records.group_by(columns).agg(
-            pl.len().alias(""), *(pl.col(name).sum() for name in compared.amounts)
+            pl.len().alias(matching.RECORDS), *(pl.col(name).sum() for name in compared.amounts)
         )
         for row in sums.iter_rows(named=True):
             values = tuple(row[name] for name in columns)
             group = found.setdefault(values, Group(dict(zip(columns, values, strict=True))))
             here = {one: one == side for one in SIDES}
-            records = {one: row[""] * here[one] for one in SIDES}
+            records = {one: row[matching.RECORDS] * here[one] for one in SIDES}
             amounts = {name: {one: row[name] * here[one] for one in SIDES} for name in compared.amounts}
             group.sums.add(ClassSums(records=records, amounts=amounts))
     return [found[values] for values in sorted(found, key=lambda values: tuple(value or "" for value in values))]
@@ -283,16 +283,14 @@ def _match(both: Mapping[str, _Read], compared: Compared) -> Matched:
 
 def _joined(shown: pl.DataFrame, records: pl.DataFrame, side: str, compared: Compared) -> pl.DataFrame:
     """Where a side has several records of a key: its different statuses joined by `;`, sorted."""
-    repeated = shown.filter("repeated").select(compared.key)
+    repeated = shown.filter(matching.REPEATED).select(compared.key)
     if repeated.is_empty() or not compared.statuses:
         return shown
+    words = {name: pl.col(name).drop_nulls().unique().sort().str.join(";") for name in compared.statuses}
     joined = (
         records.join(repeated, on=compared.key, how="semi")
         .group_by(compared.key)
-        .agg(
-            pl.col(name).drop_nulls().unique().sort().str.join(";").alias(f"{name}_{side}")
-            for name in compared.statuses
-        )
+        .agg(pl.when(word != "").then(word).alias(matching.of(name, side)) for name, word in words.items())
     )
     return shown.update(joined, on=list(compared.key), how="left")
 

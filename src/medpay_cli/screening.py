@@ -17,7 +17,7 @@ import polars as pl
 
 from medpay_cli import money
 
-KEY, CONTENT = "fingerprint_key", "fingerprint_content"
+KEY, CONTENT = "\x1fkey", "\x1fcontent"  # no column of the user can be called so
 FINGERPRINTS = (KEY, CONTENT)
 
 Words = np.ndarray[tuple[int], np.dtype[np.uint64]]

@@ -7,15 +7,8 @@ import random
 from plain_reader import BOM, Description
 
 SOUND = (
-    b"P0001",
-    b"100.00",
-    b"-4.52",
-    b"0",
-    b"null",
-    b"",
-    "医疗机构多 310".encode(),
-    b"H00000000001202401311015000001",
-)
+    b"P0001", b"100.00", b"-4.52", b"0", b"null", b"", "医疗机构多 310".encode(), b"H00000000001202401311015000001",
+)  # fmt: skip
 AMOUNTS = (b"0", b"-0", b"0.00", b"-4.52", b"100", b"1.5", b"99999999999999.99")
 NO_AMOUNTS = (
     b"", b"null", b"00", b"01.00", b"1.", b".5", b"+1", b"1.234", b"1e3", b" 1.00", b"1,000.00", b"--1", b"-",
@@ -24,34 +17,20 @@ NO_AMOUNTS = (
 # Text that some reader somewhere treats as more than text.
 STRANGE = (
     b"NULL", b"Null", b"null ", b" null", b"nullnull", b"\\N", b"NA", b'"', b'""', b'"a', b'a"b', b"'", b"#", b"\\",
-    b" ", b"a\rb", b"\r", b"\rnull", b"null\r", b"\x00", b"null\x00", b"\x01\x02", b"\x07", b"\x08", b"\x0b",
-    b"\x0c", b"\x1a",
-    b"\x1b[31m", b"\x1c\x1d\x1e\x1f", b"\x7f", "\u0085".encode(), "\u00a0".encode(), "\u2028\u2029".encode(), BOM,
-    BOM + b"a",
-    "\ufffd\ufffe\uffff".encode(), "陆卢毛鲁".encode(), "𠮷".encode(), "👩🏽‍⚕️".encode(),
-    "e\u0301".encode(), "\U0010ffff".encode(),
-    b",", b"|", b";", b"\t", b" x ",
+    b" ", b" x ", b",", b"|", b";", b"\t", b"a\rb", b"\r", b"\rnull", b"null\r", b"\x00", b"null\x00", b"\x01\x02",
+    b"\x07", b"\x08", b"\x0b", b"\x0c", b"\x1a", b"\x1b[31m", b"\x1c\x1d\x1e\x1f", b"\x7f", BOM, BOM + b"a",
+    "\u0085".encode(), "\u00a0".encode(), "\u2028\u2029".encode(), "\ufffd\ufffe\uffff".encode(), "e\u0301".encode(),
+    "\U0010ffff".encode(), "陆卢毛鲁".encode(), "𠮷".encode(), "👩🏽‍⚕️".encode(),
 )  # fmt: skip
 # Cut, overlong, surrogate, beyond Unicode, GB18030; heads and tails that would fit together across a separator.
 BROKEN = (
-    b"\xff", b"\x80", b"\xe4", b"\xe4\xb8", b"\xb8\xad", b"\xad", b"\xf0\x9f\x91", b"\xa9", b"\xc0\x80",
-    b"\xe0\x80\xaf",
-    b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xef\xbb", b"\xbf", "医保".encode("gb18030"), b"ok\xe4",
+    b"\xff", b"\x80", b"\xe4", b"\xe4\xb8", b"\xb8\xad", b"\xad", b"\xf0\x9f\x91", b"\xa9", b"\xc0\x80", b"ok\xe4",
+    b"\xe0\x80\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xef\xbb", b"\xbf", "医保".encode("gb18030"),
 )  # fmt: skip
 LINE_ENDS = (b"\n", b"\r\n")
 ODD_ENDS = (
-    b"\r\r\n",
-    b"\r",
-    b"\n\n",
-    b"\r\n\r\n",
-    b"\n\r\n",
-    b"\r\n\n",
-    b" \n",
-    b"\n \n",
-    b"\n\t\n",
-    b"\n\x00\n",
-    b"\n\r\r\n",
-)
+    b"\r\r\n", b"\r", b"\n\n", b"\r\n\r\n", b"\n\r\n", b"\r\n\n", b" \n", b"\n \n", b"\n\t\n", b"\n\x00\n", b"\n\r\r\n",
+)  # fmt: skip
 
 
 def content(rng: random.Random, how: Description) -> bytes:

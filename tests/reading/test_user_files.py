@@ -114,6 +114,18 @@ def test_columns_are_found_by_the_names_in_a_header():
 
 
 @pytest.mark.usefixtures("folder")
+def test_fields_may_have_the_names_of_a_finding_s_columns():
+    names = ("row", "line", "code", "value", "field", "key", "_order", "message")
+    fields = {name: {"type": "string", "maxLength": 3} for name in names}
+    Path("any.json").write_text(json.dumps({"type": "object", "properties": fields, "x-key": ["row", "key"]}))
+    Path("any.csv").write_text(f"{','.join(names)}\n{','.join(['long'] * 8)}\nr,l,c,v,f,k,o,m\n")
+    document = judged("any.csv", "--dialect", "commas.toml", "--layout", "any.json")
+    assert sorted(places(document)) == sorted((1, 2, name, "L108") for name in names)
+    assert {found["value"] for found in document["findings"]} == {"long"}
+    assert document["findings"][0]["key"] == {"row": "long", "key": "long"}
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_header_of_one_letter_is_a_header():
     Path("n.json").write_text('{"type": "object", "properties": {"n": {"type": "integer"}}}', encoding="utf-8")
     Path("n.csv").write_bytes(b"n\n1\n2\nx\n")
@@ -222,7 +234,8 @@ MEANINGLESS = {
     "a delimiter outside ASCII": ('"|"', '"｜"'),
     "a line end as the delimiter": ('"|"', '"\\n"'),
     "the quote as the delimiter": ('"|"', "'\"'\nquote = '\"'"),
-    "a shifted column beyond the record": ("widths = [3, 4]", "widths = [4]\n[[shifted]]\nwidth = 4\nskip = 9\nempty = [9]"),
+    "a shifted column beyond the record": (
+        "widths = [3, 4]", "widths = [4]\n[[shifted]]\nwidth = 4\nskip = 9\nempty = [9]"),
     "more columns than the layout has fields": ("widths = [3, 4]", "widths = [4, 5]"),
 }  # fmt: skip
 

@@ -308,7 +308,6 @@ def test_how_the_files_are_written_changes_nothing(
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        ("platform={p}", "hospital={h}"),
         ("theirs={p}", "ours={h}"),
         ("ours={h}", "platform={p}"),
         ("platform={p}", "{h}"),

@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from plain_matching import Record, Terms
 
 from medpay_cli import recipes
+from medpay_cli.cli.reconcile_ import command
+from medpay_cli.errors import MedpayError
 from medpay_cli.matching import Reconciliation
 from medpay_cli.recipes import Recipe, RecipeSide
 from medpay_cli.reconcile import reconcile
@@ -42,19 +44,14 @@ Row = tuple[str, ...]
 KEYS = ["1", "1", "01", "A", "a", "A ", "甲", "", "null"]
 MONEY = ["0", "0.00", "-0.00", "-0", "0.01", "0.02", "1", "1.0", "1.00", "1.01", "1.5", "-1.50", "", "null"]
 LARGE = ["99999999999999.99", "-99999999999999.99", "99999999999999.98"]
-CELLS = dict(
-    zip(
-        COLUMNS,
-        (
-            st.sampled_from(KEYS),
-            st.sampled_from(["V1", "V2", "v1", "", "null"]),
-            st.sampled_from(["P1", "P2", ""]),
-            *[st.sampled_from(MONEY + LARGE)] * 3,
-            st.sampled_from(["0", "000", "1", "001", "9", "", "null"]),
-        ),
-        strict=True,
-    )
-)
+# What a cell of each column may hold.
+CELLS = {
+    "setl_id": KEYS,
+    "mdtrt_id": ["V1", "V2", "v1", "", "null"],
+    "psn_no": ["P1", "P2", ""],
+    **dict.fromkeys(AMOUNTS, MONEY + LARGE),
+    "refd_setl_flag": ["0", "000", "1", "001", "9", "", "null"],
+}
 TOLERANCES = [Decimal(text) for text in ("0", "0.005", "0.01", "0.015", "0.02", "1", "1.5")]
 
 
@@ -99,18 +96,31 @@ class Ledgers:
 
 @st.composite
 def ledgers(draw: st.DrawFn) -> Ledgers:
-    ours = draw(st.lists(st.tuples(*CELLS.values()), min_size=1, max_size=12))
-    # Theirs are ours with a cell changed here and there, some records left out and some of their own.
-    theirs = [_changed(draw, row) for row in ours if draw(st.integers(0, 9))]
-    theirs += draw(st.lists(st.tuples(*CELLS.values()), min_size=not theirs, max_size=3))
+    # Few values in a column, so that keys repeat.
+    drawn = {name: st.sampled_from(draw(_some(values))) for name, values in CELLS.items()}
+    row = st.tuples(*drawn.values())
+    ours = draw(st.lists(row, min_size=1, max_size=10))
+    theirs = [_changed(draw, one, drawn) for one in ours if draw(st.integers(0, 9))]
+    theirs += draw(st.lists(row, min_size=not theirs, max_size=2))
     return Ledgers(ours, draw(st.permutations(theirs)), draw(ledger_recipes()))
 
 
-def _changed(draw: st.DrawFn, row: Row) -> Row:
-    if draw(st.booleans()):
+def _some(values: list[str]) -> st.SearchStrategy[list[str]]:
+    return st.lists(st.sampled_from(values), min_size=1, max_size=4)
+
+
+def _changed(draw: st.DrawFn, row: Row, drawn: dict[str, st.SearchStrategy[str]]) -> Row:
+    """The same record, perhaps with another cell, or with an absent amount where ours is zero and the reverse."""
+    kind = draw(st.sampled_from(["same", "other", "zero"]))
+    if kind == "same":
         return row
-    number = draw(st.one_of(st.integers(3, 5), st.integers(0, len(COLUMNS) - 1)))
-    return (*row[:number], draw(CELLS[COLUMNS[number]]), *row[number + 1 :])
+    cells = dict(zip(COLUMNS, row, strict=True))
+    name = draw(st.sampled_from(AMOUNTS if kind == "zero" else COLUMNS))
+    if kind == "other":
+        cells[name] = draw(drawn[name])
+    elif not Decimal(_cell(cells[name]) or 0):
+        cells[name] = "0.00" if _cell(cells[name]) is None else ""
+    return tuple(cells.values())
 
 
 @st.composite
@@ -246,7 +256,7 @@ def tables(draw: st.DrawFn) -> Tables:
     key, statuses = tuple(words[:keys]), tuple(words[keys : keys + compare])
     amounts = ("金额", "fee")[: draw(st.integers(1, 2))]
     columns = {
-        **dict.fromkeys((*key, *statuses), cells(TEXTS)),
+        **{name: cells(draw(_some(TEXTS))) for name in (*key, *statuses)},
         **dict.fromkeys(amounts, cells(EXACT)),
         **dict.fromkeys(words[5:6] if keys + compare < 5 else (), cells(TEXTS)),
     }
@@ -301,7 +311,7 @@ def hold(claim: Callable[[Any], None], examples: int, cases: st.SearchStrategy[A
     limits(given(cases)(claim))()
 
 
-@often(90, 1_200)
+@often(60, 1_200)
 def test_what_becomes_of_two_ledgers_is_what_plain_python_says(examples: int, tmp_path: Path) -> None:
     def claim(case: Ledgers) -> None:
         result = case.reconcile(tmp_path)
@@ -310,7 +320,7 @@ def test_what_becomes_of_two_ledgers_is_what_plain_python_says(examples: int, tm
     hold(claim, examples, ledgers())
 
 
-@often(90, 1_200)
+@often(60, 1_200)
 def test_what_becomes_of_two_tables_with_headers_is_what_plain_python_says(examples: int, tmp_path: Path) -> None:
     def claim(case: Tables) -> None:
         result = case.reconcile(tmp_path)
@@ -319,7 +329,7 @@ def test_what_becomes_of_two_tables_with_headers_is_what_plain_python_says(examp
     hold(claim, examples, tables())
 
 
-@often(30, 1_000)
+@often(20, 1_000)
 def test_every_record_is_in_exactly_one_class_and_every_fen_is_explained(examples: int, tmp_path: Path) -> None:
     def claim(case: Ledgers | Tables) -> None:
         found = statement.document(case.reconcile(tmp_path))
@@ -335,7 +345,7 @@ def test_every_record_is_in_exactly_one_class_and_every_fen_is_explained(example
     hold(claim, examples, st.one_of(ledgers(), tables()))
 
 
-@often(25, 1_000)
+@often(20, 1_000)
 def test_every_trimmed_cell_of_a_table_is_a_warning(examples: int, tmp_path: Path) -> None:
     def claim(case: Tables) -> None:
         counts = statement.document(case.reconcile(tmp_path))["counts"]
@@ -348,7 +358,7 @@ def test_every_trimmed_cell_of_a_table_is_a_warning(examples: int, tmp_path: Pat
 UNREADABLE = ["1.234", "+1", "1,000.00", " 1", "1.", ".5", "01.00", "1e3", "abc", "999999999999999.00", "１"]
 
 
-@often(25, 1_000)
+@often(20, 1_000)
 def test_unreadable_records_stop_the_matching_or_are_left_out_when_told_so(examples: int, tmp_path: Path) -> None:
     def claim(drawn: tuple[Ledgers, list[tuple[bool, str, int]]]) -> None:
         case, bad = drawn
@@ -372,14 +382,40 @@ def test_the_key_option_takes_several_columns_and_reads_each_side_in_its_own_del
     ours.write_text('收费编号,日期,金额,状态\nA,"1 ",1.50,x\nA,2,2,x\nB,1,3,x\n', encoding="utf-8")
     theirs.write_text("状态|金额|日期|收费编号\nx|1.5|1|A\ny|2.00|2|A\nx|3.001|1|B\n", encoding="utf-8")
     words = ["--key", "收费编号,日期", "--amount", "金额", "--compare", "状态", "--output-dir", str(tmp_path / "out")]
-    command = [sys.executable, "-m", "medpay_cli", "reconcile", str(ours), str(theirs), *words, "--lang", "en"]
-    ran = subprocess.run(command, capture_output=True, check=False)
+    medpay = [sys.executable, "-m", "medpay_cli", "reconcile"]
+    ran = subprocess.run([*medpay, str(ours), str(theirs), *words, "--lang", "en"], capture_output=True, check=False)
     assert ran.returncode == 1, ran.stderr.decode()
     assert (tmp_path / "out" / "differences.csv").read_text(encoding="utf-8").splitlines() == [
         "class,tier,收费编号,日期,records_ours,records_theirs,金额_ours,金额_theirs,金额_difference,状态_ours,状态_theirs,advice",
         "amount_differs,,B,1,1,1,3.000,3.001,-0.001,x,x,",
         "status_differs,,A,2,1,1,2.000,2.000,0.000,x,y,",
     ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--key", ",", "--amount", "fee"),
+        ("--key", "id", "--amount", ","),
+        ("--key", "id,id", "--amount", "fee"),
+        ("--key", "id", "--amount", "fee,fee"),
+        ("--key", "fee", "--amount", "fee"),
+        ("--key", "id", "--amount", "fee", "--compare", "fee"),
+        ("--key", "id", "--amount", "fee", "--compare", "st,st"),
+        ("--key", "id", "--amount", "fee", "--compare", "id"),
+        ("--key", "id", "--amount", "fee", "--tolerance", "fee=1e40"),
+    ],
+)
+def test_column_lists_with_gaps_or_repeats_are_usage_or_work_but_never_a_bug(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("id,fee,st\nA,1.00,x\nB,2.00,\n", encoding="utf-8")
+    try:
+        code = command.main([str(path), str(path), *words], standalone_mode=False)
+    except MedpayError as err:
+        code = err.exit_code
+    assert code in (0, 2)
 
 
 @pytest.mark.parametrize(
@@ -401,6 +437,39 @@ def test_a_tolerance_is_never_rounded(tolerance: str, theirs: str, verdict: str,
     made = Recipe("random", LEDGERS, ("setl_id",), AMOUNTS, tolerance={"medfee_sumamt": Decimal(tolerance)})
     case = Ledgers([row], [(*row[:3], theirs, *row[4:])], made)
     assert list(_summary(case.reconcile(tmp_path))["classes"]) == [verdict]
+
+
+@pytest.mark.parametrize("amount", AMOUNTS)
+def test_errors_that_offset_each_other_are_found_though_all_totals_are_equal(amount: str, tmp_path: Path) -> None:
+    def ledger(first: str, second: str) -> list[Row]:
+        changed = {"S8": first, "S9": second}
+        rows = [dict.fromkeys(COLUMNS, "1.00") | {"setl_id": f"S{number}", amount: str(number)} for number in range(10)]
+        return [tuple((row | {amount: changed.get(row["setl_id"], row[amount])}).values()) for row in rows]
+
+    made = Recipe("random", LEDGERS, ("setl_id",), AMOUNTS)
+    case = Ledgers(ledger("8.00", "9.00"), ledger("9.00", "8.00"), made)
+    assert [row[:4] for row in _rows(case.reconcile(tmp_path))] == [
+        ("amount_differs", "S8", 1, 1),
+        ("amount_differs", "S9", 1, 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "verdict"),
+    [
+        (["", "1"], ["0.00", "1"], "matched"),
+        (["", "", "1"], ["0", "null", "1"], "matched"),
+        (["", "1"], ["1", "1"], "duplicate"),
+        ([""], ["0"], "matched"),
+        ([""], ["0.01"], "amount_differs"),
+    ],
+)
+def test_absent_is_zero_where_a_recipe_says_so(
+    ours: list[str], theirs: list[str], verdict: str, tmp_path: Path
+) -> None:
+    made = Recipe("random", LEDGERS, ("setl_id",), ("medfee_sumamt",), absent_is_zero=True)
+    sides = ([("S1", "V1", "P1", amount, "0", "0", "0") for amount in amounts] for amounts in (ours, theirs))
+    assert list(_summary(Ledgers(*sides, made).reconcile(tmp_path))["classes"]) == [verdict]
 
 
 def test_a_side_without_a_status_in_any_of_its_records_shows_none(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def _recipe(name: str | None, key: str | None, amount: str | None, compare: str 
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(word for word in text.split(",") if word)
+    return tuple(text.split(",")) if text else ()
 
 
 def _bound(sides: tuple[str, ...], names: list[str]) -> dict[str, str]:

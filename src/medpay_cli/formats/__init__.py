@@ -1,4 +1,4 @@
-"""Every reader yields text frames: `row`, `line`, one String column per layout field, absent = null.
+"""Every reader yields text frames: ROW, LINE, one String column per layout field, absent = null.
 
 Everything after the reader is format-blind. `read` runs a piece of work on each batch, in parallel and in order.
 """
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from medpay_cli.dialects import Dialect
     from medpay_cli.formats.archive import Input
+
+# No field can be called so: the names of a layout or a header hold no control character.
+ROW, LINE = "\x1frow", "\x1fline"
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
+import lzma
 import shutil
 import stat
 import struct
@@ -21,6 +22,11 @@ from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.files import Source
 
 ENCRYPTED = 0x1
+# What a damaged archive makes the standard library raise.
+BROKEN = (
+    zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, UnicodeDecodeError,
+    NotImplementedError,
+)  # fmt: skip
 ARCHIVES = (".zip", ".gz", ".7z", ".rar", ".xz", ".bz2", ".tar", ".tgz")
 # Caps on what an archive may claim or turn out to be. Ledgers compress 5 to 30 times; a small file may do better.
 MOST_MEMBERS = 10_000
@@ -44,7 +50,7 @@ class Input:
         try:
             with self._open() as stream:
                 yield stream
-        except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as err:
+        except BROKEN as err:
             raise ReadError("F203", value=str(err)) from err
 
     @contextlib.contextmanager
@@ -98,7 +104,7 @@ def _members(source: Source) -> list[Input]:
         with _archive(source.path) as archive:
             members = [info for info in archive.infolist() if not info.is_dir()]
             _vet(archive, members)
-    except (zipfile.BadZipFile, OSError, struct.error) as err:
+    except (*BROKEN, OSError) as err:
         raise ReadError("F203", value=str(err)) from err
     found = [info.filename for info in members]
     if source.member == "*":

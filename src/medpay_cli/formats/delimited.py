@@ -18,7 +18,7 @@ import polars as pl
 from medpay_cli import findings, money
 from medpay_cli.dialects import Dialect, Shifted
 from medpay_cli.errors import InternalError, MedpayError, ReadError
-from medpay_cli.formats import Batch
+from medpay_cli.formats import LINE, ROW, Batch
 from medpay_cli.formats.archive import Input
 
 PART = 8 << 20
@@ -180,7 +180,8 @@ class _Part:
             or not (kinds.reshape(-1, period) == pattern).all()
             or (crlf and int(np.count_nonzero((raw[:-1] == CR) & (raw[1:] == LF))) != records)
             or raw[0] == LF
-            or self.block.startswith(BOM)
+            or self.block.startswith((BOM, b"\r"))
+            or self.block.endswith(b"\r")
             or (size == 1 and (self.block.startswith(b"\r\n") or b"\n\r\n" in self.block or b"\n\n" in self.block))
         ):
             return None
@@ -205,7 +206,8 @@ class _Part:
         if raw[-1] != LF:
             ends = np.append(ends, len(raw))
         starts = np.concatenate(([0], ends[:-1] + 1)).astype(np.int64)
-        stops = ends - ((ends > starts) & (raw[np.maximum(ends - 1, 0)] == CR))
+        terminated = (ends < len(raw)) & (ends > starts)
+        stops = ends - (terminated & (raw[np.maximum(ends - 1, 0)] == CR))
         delimiters = np.flatnonzero(raw == ord(self.dialect.delimiter))
         sizes = np.searchsorted(delimiters, stops) - np.searchsorted(delimiters, starts) + 1
         blank = stops == starts
@@ -326,7 +328,7 @@ class _Part:
             if group.size - 1 in self.dialect.widths:
                 fits[group.size - 1] += spare
             frame = group.fields.with_columns(
-                pl.Series("row", group.rows, pl.UInt64), pl.Series("line", group.lines, pl.UInt64)
+                pl.Series(ROW, group.rows, pl.UInt64), pl.Series(LINE, group.lines, pl.UInt64)
             )
             if group.size in self._allowed:
                 width = group.size
@@ -340,7 +342,7 @@ class _Part:
             texts.append(self._named(frame, width))
         text = pl.concat(texts) if texts else _empty(self.names)
         if len(texts) > 1:
-            text = text.sort("row")
+            text = text.sort(ROW)
         wrong = pl.concat([pl.DataFrame(faults, FAULT, orient="row"), *ragged])
         text, trimmed = self._trimmed(text)
         return Batch(text, self._findings(wrong, records, trimmed), records, lines, dict(fits), self.width, dict(found))
@@ -353,8 +355,8 @@ class _Part:
             if case.width == width:
                 place |= _unshifted(case, place, self.dialect)
         return frame.select(
-            "row",
-            "line",
+            ROW,
+            LINE,
             *(
                 _absent(place[name], self.dialect).alias(name) if name in place else pl.lit(None, pl.String).alias(name)
                 for name in self.names
@@ -366,7 +368,14 @@ class _Part:
             return text, []
         cells = {name: pl.col(name).str.strip_chars(BLANKS) for name in self.names}
         notes = [
-            findings.frame("F105", text.filter(cell != pl.col(name)), field=name, value=pl.col(name))
+            findings.frame(
+                "F105",
+                text.filter(cell != pl.col(name)),
+                row=pl.col(ROW),
+                line=pl.col(LINE),
+                field=name,
+                value=pl.col(name),
+            )
             for name, cell in cells.items()
         ]
         stripped = text.with_columns(pl.when(cell != "").then(cell).alias(name) for name, cell in cells.items())
@@ -381,7 +390,10 @@ class _Part:
         frames = [
             findings.frame(
                 str(code),
-                rows.with_columns(pl.when(pl.col("row") > 0).then("row").alias("row")),
+                rows,
+                row=pl.when(pl.col("row") > 0).then("row"),
+                line=pl.col("line"),
+                value=pl.col("value"),
                 expected=expected if code in ("F101", "F206") else self.dialect.encoding if code == "F102" else None,
             )
             for (code,), rows in wrong.partition_by("code", as_dict=True, maintain_order=True).items()
@@ -446,7 +458,12 @@ def _absent(cell: pl.Expr, dialect: Dialect) -> pl.Expr:
 
 
 def _fault_of(size: int) -> tuple[pl.Expr, ...]:
-    return pl.col("row"), pl.col("line"), pl.lit("F101").alias("code"), pl.lit(str(size)).alias("value")
+    return (
+        pl.col(ROW).alias("row"),
+        pl.col(LINE).alias("line"),
+        pl.lit("F101").alias("code"),
+        pl.lit(str(size)).alias("value"),
+    )
 
 
 def _frame(cells: list[list[str]]) -> pl.DataFrame:
@@ -458,7 +475,7 @@ def _frame(cells: list[list[str]]) -> pl.DataFrame:
 
 
 def _empty(names: tuple[str, ...]) -> pl.DataFrame:
-    return pl.DataFrame(schema={"row": pl.UInt64, "line": pl.UInt64, **dict.fromkeys(names, pl.String)})
+    return pl.DataFrame(schema={ROW: pl.UInt64, LINE: pl.UInt64, **dict.fromkeys(names, pl.String)})
 
 
 def delimiter_for(source: Input, wanted: tuple[str, ...]) -> str:

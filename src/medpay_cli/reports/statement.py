@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import polars as pl
 
 from medpay_cli import money
-from medpay_cli.matching import CLASSES, SIDES, ClassSums, Group, Reconciliation
+from medpay_cli.matching import CLASS, CLASSES, RECORDS, SIDES, ClassSums, Group, Reconciliation, of
 from medpay_cli.reports import Style
 
 if TYPE_CHECKING:
@@ -67,26 +68,24 @@ def differences(result: Reconciliation, lang: Language) -> pl.DataFrame:
     rows = result.differences
     assert rows is not None  # noqa: S101 - only called where there is a match
     advice = {name: text[lang] for name, text in result.advice.items()}
-    amounts = [
-        column
-        for name in on.amounts
-        for column in (
-            *(
-                pl.when(pl.col(f"{name}_{side}_present") > 0).then(f"{name}_{side}").alias(f"{name}_{side}")
-                for side in SIDES
-            ),
-            (pl.col(f"{name}_ours") - pl.col(f"{name}_theirs")).alias(f"{name}_difference"),
-        )
-    ]
-    return rows.select(
-        "class",
-        pl.lit(None, pl.Int64).alias("tier"),
-        *on.key,
-        *(f"records_{side}" for side in SIDES),
-        *amounts,
-        *(f"{name}_{side}" for name in on.statuses for side in SIDES),
-        pl.col("class").replace_strict(advice, default=None, return_dtype=pl.String).alias("advice"),
-    ).sort("class", *on.key, *(f"{name}_ours" for name in on.amounts), nulls_last=True)
+    columns: dict[str, pl.Expr] = {"class": pl.col(CLASS), "tier": pl.lit(None, pl.Int64)}
+    columns |= {f"records_{side}": pl.col(of(RECORDS, side)) for side in SIDES}
+    for name in on.amounts:
+        for side in SIDES:
+            present = pl.col(of(name, side, "present")) > 0
+            columns[f"{name}_{side}"] = pl.when(present).then(of(name, side))
+        columns[f"{name}_difference"] = pl.col(of(name, "ours")) - pl.col(of(name, "theirs"))
+    columns |= {f"{name}_{side}": pl.col(of(name, side)) for name in on.statuses for side in SIDES}
+    columns["advice"] = pl.col(CLASS).replace_strict(advice, default=None, return_dtype=pl.String)
+    keys = {key_column(name, columns): pl.col(name) for name in on.key}
+    ordered_ = {"class": columns.pop("class"), "tier": columns.pop("tier"), **keys, **columns}
+    made = rows.select(column.alias(name) for name, column in ordered_.items())
+    return made.sort("class", *keys, *(name for name in columns if name != "advice"), nulls_last=True)
+
+
+def key_column(name: str, others: Container[str]) -> str:
+    """The name of a key column in the list of differences: its own, unless another column is called so."""
+    return f"key_{name}" if name in others else name
 
 
 def as_text(rows: pl.DataFrame) -> pl.DataFrame:

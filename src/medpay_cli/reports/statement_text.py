@@ -125,7 +125,9 @@ class _Told:
         result, words, on = self.result, self.words, self.result.compared
         listed = statement.differences(result, self.style.lang)
         gap = pl.sum_horizontal(pl.col(f"{name}_difference").abs() for name in self.names)
-        hidden = [] if self.style.show_values else [name for name in on.key if name in result.noted.sensitivity]
+        keys = listed.columns[2 : 2 + len(on.key)]
+        named = dict(zip(on.key, keys, strict=True))
+        hidden = [] if self.style.show_values else [named[name] for name in on.key if name in result.noted.sensitivity]
         for name in statement.ordered(result):
             rows = listed.filter(pl.col("class") == name)
             if rows.is_empty():
@@ -134,18 +136,18 @@ class _Told:
             if name in result.advice:
                 page.line(f"  {words['advice']}: {result.advice[name][self.style.lang]}")
             page.line(f"  {words['both']}")
-            first = rows.sort(gap, *on.key, descending=[True, *(False for _ in on.key)]).head(self.style.max_shown)
+            first = rows.sort(gap, *keys, descending=[True, *(False for _ in keys)]).head(self.style.max_shown)
             first = first.with_columns(masked_value(pl.col(key)).alias(key) for key in hidden)
             heads = [*on.key, words["records"], *self.names, *on.statuses]
-            page.table(heads, (self._difference(row) for row in first.iter_rows(named=True)), left=len(on.key))
+            page.table(heads, (self._difference(row, keys) for row in first.iter_rows(named=True)), left=len(on.key))
             if rows.height > first.height:
                 page.line("  " + words["more"].replace("#", f"{rows.height - first.height:,}"))
                 page.line()
 
-    def _difference(self, row: dict[str, Any]) -> list[str]:
+    def _difference(self, row: dict[str, Any], keys: list[str]) -> list[str]:
         on = self.result.compared
         return [
-            *(row[key] or "-" for key in on.key),
+            *(row[key] or "-" for key in keys),
             _pair(*(str(row[f"records_{side}"]) for side in SIDES)),
             *(_pair(*(self._yuan(name, row[f"{name}_{side}"]) for side in SIDES)) for name in self.names),
             *(_pair(*(row[f"{name}_{side}"] or "-" for side in SIDES)) for name in on.statuses),
