@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from medpay_cli import config
+from medpay_cli.errors import MedpayError
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,21 @@ class Dialect:
     widths: tuple[int, ...] = ()
     mixed_widths: bool = False
     shifted: tuple[Shifted, ...] = ()
+
+    def fitted(self, fields: int) -> Dialect:
+        """The dialect for a layout of that many fields; without widths a record has them all.
+
+        Raises MedpayError for what no file could mean.
+        """
+        reasons = [f"widths {width} > {fields}" for width in self.widths if width > fields]
+        for case in self.shifted:
+            columns = (case.width, case.skip, *case.empty, *case.amount, *case.not_amount)
+            reasons += [f"shifted {column} > {case.width}" for column in columns if column > case.width]
+        if not self.delimiter.isascii() or self.delimiter in ("\r", "\n", self.quote):
+            reasons.append(f"delimiter {self.delimiter!r}")
+        if reasons:
+            raise MedpayError("dialect_fault", path=self.name, reason="; ".join(reasons))
+        return self if self.header or self.widths else replace(self, widths=(fields,))
 
     def held_width(self, fits: Mapping[int, int]) -> int | None:
         """The width that most records fit, the smaller on a tie; None where a file may mix them.

@@ -175,7 +175,7 @@ def _named(side: RecipeSide, recipe: Recipe) -> tuple[Layout, Dialect]:
     for name in recipe.amounts:
         if name not in (field.name for field in used.money):
             raise MedpayError("not_an_amount_field", side=side.name, layout=used.id, name=name)
-    return used, written
+    return used, written.fitted(len(used.fields))
 
 
 def _typing(layout: Layout, recipe: Recipe, fingerprint: Fingerprint) -> Callable[[Batch, Flagged], _Typed]:

@@ -43,7 +43,8 @@ def chosen(layout: str | None, dialect: str | None) -> tuple[Layout, Dialect]:
         raise MedpayError("name_layout")
     if dialect is not None:
         written = dialects.load(dialect)
-        return layouts.load(layout or written.layout), written
+        used = layouts.load(layout or written.layout)
+        return used, written.fitted(len(used.fields))
     wanted = layouts.load(str(layout))
     writing = [one for one in map(dialects.load, dialects.names()) if layouts.load(one.layout).id == wanted.id]
     if len(writing) != 1:

@@ -52,6 +52,11 @@ class Input:
                 yield stream
         except BROKEN as err:
             raise ReadError("F203", value=str(err)) from err
+        except OSError as err:
+            # bz2 says so without a number; a disk that fails has one.
+            if err.errno is not None or self.member is None:
+                raise
+            raise ReadError("F203", value=str(err)) from err
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[BinaryIO]:
@@ -107,6 +112,8 @@ def _members(source: Source) -> list[Input]:
     except (*BROKEN, OSError) as err:
         raise ReadError("F203", value=str(err)) from err
     found = [info.filename for info in members]
+    if not found:
+        raise ReadError("F208")
     if source.member == "*":
         chosen = found
     elif source.member is not None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 import numpy as np
 import polars as pl
@@ -44,11 +45,10 @@ def scan(
     one. Raises ReadError F204 for a line beyond the limit, F205 for a quote that never closes.
     """
     with source.open() as stream:
-        head = stream.read(len(BOM))
-        rest = b"" if head == BOM else head
+        rest = _line(stream.readline).removeprefix(BOM)
         header: tuple[str, ...] | None = None
-        if dialect.header:
-            header, rest = columns(rest + stream.readline(LONGEST_LINE), dialect), b""
+        if dialect.header and rest:
+            header, rest = columns(rest, dialect), b""
             _usable(header, names, dialect)
             dialect = replace(dialect, widths=(len(header),))
         first = True
@@ -78,11 +78,20 @@ def columns(line: bytes, dialect: Dialect) -> tuple[str, ...]:
 def _usable(header: tuple[str, ...], names: tuple[str, ...], dialect: Dialect) -> None:
     """Refuse a header that repeats or lacks a name of the layout, or has another one. Raises ReadError F207."""
     wrong = [f"{header.count(name)} × {name}" for name in names if header.count(name) > 1]
-    wrong += [f"− {name}" for name in names if name not in header]
-    if not dialect.other_columns:
-        wrong += [f"+ {name}" for name in header if name not in names]
+    lacking = [name for name in names if name not in header]
+    wrong += [f"− {name}" for name in lacking]
+    others = [name for name in header if name not in names]
+    if others and not dialect.other_columns:
+        # The first record of a file without a header may stand here: only names near ours are shown.
+        near = near_names(others, lacking)
+        wrong += [f"+ {name}" for name in near] + [f"+ {len(others) - len(near)}"] * (len(others) > len(near))
     if wrong:
         raise ReadError("F207", value="; ".join(wrong), expected=", ".join(names))
+
+
+def near_names(found: Iterable[str], wanted: Iterable[str]) -> list[str]:
+    """Those of the names found that are near one of the wanted ones; the others may be somebody's data."""
+    return [name for name in found if get_close_matches(name.strip().lower(), list(wanted), cutoff=0.75)]
 
 
 def split_counts(source: Input, delimiters: tuple[str, ...] = ("\t", "|", ",", ";", " ")) -> str:
@@ -127,12 +136,13 @@ def _line(readline: Callable[[int], bytes]) -> bytes:
 
 @dataclass(frozen=True)
 class _Group:
-    """Records with the same number of fields: their row and line numbers, and one column per field (`1`, `2`, …)."""
+    """Records with the same number of fields: their row and line numbers, and one column per field (`1`, `2`, …),
+    None where no width fits them."""
 
     size: int
     rows: Whole
     lines: Whole
-    fields: pl.DataFrame
+    fields: pl.DataFrame | None
 
 
 @dataclass(frozen=True)
@@ -218,6 +228,9 @@ class _Part:
         carriage = np.flatnonzero(raw == CR)
         owner = np.searchsorted(ends, carriage)
         odd[owner[carriage != stops[owner]]] = True
+        # Polars drops a byte order mark at the start of its buffer: any line may come to stand there.
+        marks = np.flatnonzero(raw == BOM[0])
+        odd[np.searchsorted(ends, marks[np.isin(marks, starts)])] = True
         readable = ~blank
         for _ in range(2):
             groups = self._groups(starts, ends, stops, sizes, rows, lines, readable, odd)
@@ -236,28 +249,32 @@ class _Part:
         self, starts: Whole, ends: Whole, stops: Whole, sizes: Whole, rows: Whole, lines: Whole,
         readable: np.ndarray[tuple[int], np.dtype[np.bool_]], odd: np.ndarray[tuple[int], np.dtype[np.bool_]],
     ) -> list[_Group] | None:  # fmt: skip
+        """The readable lines by their number of fields; None where some are not UTF-8."""
         raw = np.frombuffer(self.block, np.uint8)
         spans = np.minimum(ends + 1, len(raw)) - starts
+        parsed = {width + more for width in self.dialect.widths for more in (0, 1)}
         groups = []
-        for size in np.unique(sizes[readable]):
-            chosen = readable & (sizes == size)
-            plain = chosen & ~odd
-            if plain.any():
-                first = int(np.argmax(plain))
-                if self.block.startswith(BOM, int(starts[first])):
-                    plain[first] = False  # Polars drops a mark at the start of its buffer
-            if plain.any():
-                fields = self._parse(raw[np.repeat(plain, spans)].tobytes(), int(size))
-                if fields is None:
-                    return None
-                groups.append(_Group(int(size), rows[plain], lines[plain], fields))
-            for number in np.flatnonzero(chosen & ~plain):
-                line = self.block[starts[number] : stops[number]]
-                try:
-                    cells = line.decode().split(self.dialect.delimiter)
-                except UnicodeDecodeError:
-                    return None
-                groups.append(_Group(int(size), rows[[number]], lines[[number]], _frame([cells])))
+        try:
+            for size in map(int, np.unique(sizes[readable])):
+                chosen = readable & (sizes == size)
+                plain = chosen & ~odd
+                if size not in parsed:
+                    # Ragged whatever they hold, and perhaps a hundred thousand fields wide: only looked at.
+                    raw[np.repeat(chosen, spans)].tobytes().decode()
+                    groups.append(_Group(size, rows[chosen], lines[chosen], None))
+                    continue
+                if plain.any():
+                    fields = self._parse(raw[np.repeat(plain, spans)].tobytes(), size)
+                    if fields is None:
+                        return None
+                    groups.append(_Group(size, rows[plain], lines[plain], fields))
+                strange = np.flatnonzero(chosen & odd)
+                if len(strange):
+                    texts = [self.block[starts[number] : stops[number]].decode() for number in strange]
+                    cells = [text.split(self.dialect.delimiter) for text in texts]
+                    groups.append(_Group(size, rows[strange], lines[strange], _frame(cells)))
+        except UnicodeDecodeError:
+            return None
         return groups
 
     def _parse(self, block: bytes, size: int) -> pl.DataFrame | None:
@@ -322,14 +339,16 @@ class _Part:
         ragged: list[pl.DataFrame] = []
         for group in groups:
             found[group.size] += len(group.rows)
+            numbers = {ROW: pl.Series(group.rows, dtype=pl.UInt64), LINE: pl.Series(group.lines, dtype=pl.UInt64)}
+            if group.fields is None:
+                ragged.append(pl.DataFrame(numbers).select(*_fault_of(group.size)))
+                continue
             spare = group.fields.to_series(group.size - 1).null_count()
             if group.size in self.dialect.widths:
                 fits[group.size] += len(group.rows)
             if group.size - 1 in self.dialect.widths:
                 fits[group.size - 1] += spare
-            frame = group.fields.with_columns(
-                pl.Series(ROW, group.rows, pl.UInt64), pl.Series(LINE, group.lines, pl.UInt64)
-            )
+            frame = group.fields.with_columns(**numbers)
             if group.size in self._allowed:
                 width = group.size
             elif group.size - 1 in self._allowed and spare:
@@ -452,9 +471,9 @@ def _unshifted(case: Shifted, place: dict[str, pl.Expr], dialect: Dialect) -> di
 
 
 def _absent(cell: pl.Expr, dialect: Dialect) -> pl.Expr:
-    for word in dialect.nulls:
-        cell = pl.when(cell != word).then(cell)
-    return cell
+    if len(dialect.nulls) == 1:
+        return pl.when(cell != dialect.nulls[0]).then(cell)
+    return pl.when(~cell.is_in(dialect.nulls)).then(cell) if dialect.nulls else cell
 
 
 def _fault_of(size: int) -> tuple[pl.Expr, ...]:
@@ -490,6 +509,6 @@ def delimiter_for(source: Input, wanted: tuple[str, ...]) -> str:
         except ReadError:
             continue
     if len(found) != 1:
-        header = line.decode("utf-8", "replace").strip()
-        raise MedpayError("header_lacks", path=source.path, names=", ".join(wanted), found=header[:200])
+        near = near_names(re.split(r"[,\t;|]", line.decode("utf-8", "replace").strip()), wanted)
+        raise MedpayError("header_lacks", path=source.path, names=", ".join(wanted), found=", ".join(near) or "-")
     return found[0]
