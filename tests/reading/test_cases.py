@@ -292,6 +292,16 @@ def test_all_members_of_an_archive_without_any_prove_nothing(tmp_path):
     assert medpay("validate", f"{packed(tmp_path)}!/*", *UPLOAD).exit_code in (2, 3)
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("member", ["", "!/*", "!/day.txt"])
+def test_two_members_of_the_same_name_are_not_told_apart_in_silence(tmp_path, member):
+    path = tmp_path / "batch.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("day.txt", text(FIRST))
+        archive.writestr("day.txt", text(SECOND))
+    assert medpay("validate", f"{path}{member}", *UPLOAD).exit_code in (2, 3)
+
+
 def test_a_member_packed_in_a_way_that_cannot_be_unpacked_is_not_judged(tmp_path):
     path = packed(tmp_path, only=text(FIRST))
     whole = bytearray(path.read_bytes())
