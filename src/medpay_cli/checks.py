@@ -7,7 +7,7 @@ else a string. A violated `type` silences the field's other keywords: one cause,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -66,7 +66,7 @@ def flag(text: pl.DataFrame, checks: tuple[Check, ...]) -> Flagged:
     return Flagged(text.filter(~doubtful), suspects, violations)
 
 
-def amounts(flagged: Flagged, fields: tuple[Field, ...]) -> pl.DataFrame:
+def amounts(flagged: Flagged, fields: Sequence[Field]) -> pl.DataFrame:
     """The fields as Decimal of their scale, clear records first; null where absent or outside the grammar."""
     # What is clear has passed the grammar, so the cast needs no second look at it.
     clear = flagged.clear.select(pl.col(field.name).cast(pl.Decimal(38, field.scale)) for field in fields)

@@ -51,19 +51,20 @@ def judge_file(
     source: Input,
     layout: Layout,
     dialect: Dialect,
-    also: Callable[[Batch, Flagged], T],
+    also: Callable[[Batch, Flagged, pl.DataFrame], T],
     encoding: str | None = None,
 ) -> Judgement[T]:
     """Read a file in parallel batches and hold every record against the layout; a broken file is a verdict too.
 
-    `encoding` was asked for and comes before what the dialect declares. `also` runs on each batch and its flags, in a
-    thread; its results come back in file order.
+    `encoding` was asked for and comes before what the dialect declares. `also` runs on each batch, its flags and its
+    amounts (clear records first, then suspects), in a thread; its results come back in file order.
     """
     compiled = checks.compile_layout(layout)
 
     def work(batch: Batch) -> _Judged[T]:
         flagged = checks.flag(batch.text, compiled)
-        return _judge(batch, layout, flagged, also(batch, flagged))
+        amounts = checks.amounts(flagged, layout.money)
+        return _judge(batch, layout, flagged, _sums(amounts), also(batch, flagged, amounts))
 
     def gather(batches: Iterator[tuple[Batch, _Judged[T]]]) -> Judgement[T]:
         made = Judgement[T](blank(text, layout, written), Findings())
@@ -113,7 +114,7 @@ def unreadable(verdict: FileVerdict, err: ReadError) -> Judgement[T]:
     return made
 
 
-def _judge(batch: Batch, layout: Layout, flagged: Flagged, also: T) -> _Judged[T]:
+def _judge(batch: Batch, layout: Layout, flagged: Flagged, totals: dict[str, Decimal], also: T) -> _Judged[T]:
     key = pl.struct(layout.key).struct.json_encode() if layout.key else pl.lit(None, pl.String)
     position = {name: number for number, name in enumerate(layout.names, 1)}
 
@@ -139,7 +140,7 @@ def _judge(batch: Batch, layout: Layout, flagged: Flagged, also: T) -> _Judged[T
     return _Judged(
         found=pl.concat(frames).sort("line", "row", "field", "code", maintain_order=True),
         rejected=batch.records - batch.text.height + rejected.height,
-        totals=_sums(checks.amounts(flagged, layout.money)),
+        totals=totals,
         rejected_totals=_sums(rejected.select(checks.typed(one) for one in layout.money)),
         also=also,
     )

@@ -178,23 +178,25 @@ def _named(side: RecipeSide, recipe: Recipe) -> tuple[Layout, Dialect]:
     return used, written.fitted(len(used.fields))
 
 
-def _typing(layout: Layout, recipe: Recipe, fingerprint: Fingerprint) -> Callable[[Batch, Flagged], _Typed]:
-    """The work per batch: canonical text of keys, statuses and groups; amounts as Decimal."""
+def _typing(
+    layout: Layout, recipe: Recipe, fingerprint: Fingerprint
+) -> Callable[[Batch, Flagged, pl.DataFrame], _Typed]:
+    """The work per batch: canonical text of keys, statuses and groups beside the amounts, both fingerprinted."""
     amounts = [field for field in layout.money if field.name in recipe.amounts]
-    words = [
-        _canonical(field) for field in layout.fields if field.name in (*recipe.key, *recipe.compare, *recipe.groups)
-    ]
+    names = (*recipe.key, *recipe.compare, *recipe.groups)
+    words = [_canonical(field) for field in layout.fields if field.name in names]
+    outside = pl.any_horizontal(pl.col(one.name).is_not_null() & checks.typed(one).is_null() for one in amounts)
 
-    def typed(batch: Batch, flagged: Flagged) -> _Typed:
-        records = flagged.clear.select(*words, *(pl.col(one.name).cast(pl.Decimal(38, one.scale)) for one in amounts))
-        lost = 0
+    def typed(batch: Batch, flagged: Flagged, exact: pl.DataFrame) -> _Typed:
+        texts = [part.select(words) for part in (flagged.clear, flagged.suspects)]
+        records = pl.concat(texts).hstack(exact.select(one.name for one in amounts))
+        unreadable = batch.records - batch.text.height
         if not flagged.suspects.is_empty():
-            outside = pl.any_horizontal(pl.col(one.name).is_not_null() & checks.typed(one).is_null() for one in amounts)
-            kept = flagged.suspects.filter(~outside)
-            lost = flagged.suspects.height - kept.height
-            records = pl.concat([records, kept.select(*words, *(checks.typed(one) for one in amounts))])
+            lost = flagged.suspects.select(outside).to_series()
+            unreadable += int(lost.sum())
+            records = records.filter(pl.concat([pl.repeat(False, flagged.clear.height, eager=True), lost]).not_())
         decimals = {} if recipe.name is not None else _decimals(batch.text, recipe.amounts)
-        return _Typed(fingerprint(records), batch.records - batch.text.height + lost, decimals)
+        return _Typed(fingerprint(records), unreadable, decimals)
 
     return typed
 

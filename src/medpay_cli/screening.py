@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -54,8 +55,9 @@ def fingerprinting(key: tuple[str, ...], others: tuple[str, ...]) -> Callable[[p
 def screen(ours: pl.DataFrame, theirs: pl.DataFrame, amounts: tuple[str, ...]) -> Screened:
     """Split both sides into clean pairs and the rest; nothing is set aside where the proof fails."""
     keys, contents = ((ours[name].drop_nulls(), theirs[name].drop_nulls()) for name in FINGERPRINTS)
-    odd = _not_once_each(*(_words(side) for side in keys))
-    other = _not_once_each(*(_words(side) for side in contents))
+    with ThreadPoolExecutor(2) as pool:  # numpy sorts without the interpreter's lock
+        sorting = [pool.submit(_not_once_each, *map(_words, sides)) for sides in (keys, contents)]
+        odd, other = (task.result() for task in sorting)
     # A record whose content is odd takes every record of its key with it.
     taken = [_words(side.filter(_in(side[CONTENT], other))[KEY].drop_nulls()) for side in (ours, theirs)]
     odd = np.union1d(odd, np.concatenate(taken) | np.uint64(1))

@@ -65,4 +65,4 @@ def _judged(source: Source, layout: Layout, dialect: Dialect, encoding: str | No
         inputs = archive.inputs(source)
     except ReadError as err:
         return [judging.unreadable(judging.blank(Input(source.path, source.member), layout, dialect), err)]
-    return [judging.judge_file(one, layout, dialect, lambda _, __: None, encoding) for one in inputs]
+    return [judging.judge_file(one, layout, dialect, lambda *_: None, encoding) for one in inputs]

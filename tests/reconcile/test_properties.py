@@ -345,7 +345,7 @@ def test_every_record_is_in_exactly_one_class_and_every_fen_is_explained(example
     hold(claim, examples, st.one_of(ledgers(), tables()))
 
 
-@often(20, 1_000)
+@often(20, 500)
 def test_every_trimmed_cell_of_a_table_is_a_warning(examples: int, tmp_path: Path) -> None:
     def claim(case: Tables) -> None:
         counts = statement.document(case.reconcile(tmp_path))["counts"]
@@ -358,7 +358,7 @@ def test_every_trimmed_cell_of_a_table_is_a_warning(examples: int, tmp_path: Pat
 UNREADABLE = ["1.234", "+1", "1,000.00", " 1", "1.", ".5", "01.00", "1e3", "abc", "999999999999999.00", "１"]
 
 
-@often(20, 1_000)
+@often(20, 500)
 def test_unreadable_records_stop_the_matching_or_are_left_out_when_told_so(examples: int, tmp_path: Path) -> None:
     def claim(drawn: tuple[Ledgers, list[tuple[bool, str, int]]]) -> None:
         case, bad = drawn

@@ -50,11 +50,10 @@ class Input:
         try:
             with self._open() as stream:
                 yield stream
-        except BROKEN as err:
-            raise ReadError("F203", value=str(err)) from err
-        except OSError as err:
-            # bz2 says so without a number; a disk that fails has one.
-            if err.errno is not None or self.member is None:
+        except (*BROKEN, OSError) as err:
+            packed = self.member is not None or _is_gzip(self.path)
+            # bz2 reports damage as an OSError without a number; a disk that fails has one.
+            if not packed or (isinstance(err, OSError) and err.errno is not None):
                 raise
             raise ReadError("F203", value=str(err)) from err
 
@@ -66,12 +65,16 @@ class Input:
         elif self.member is not None:
             with _archive(self.path) as archive, archive.open(self.member) as stream:
                 yield _bounded(stream, archive.getinfo(self.member).compress_size)
-        elif self.path.endswith(".gz"):
+        elif _is_gzip(self.path):
             with gzip.open(self.path) as stream:
                 yield _bounded(stream, Path(self.path).stat().st_size)
         else:
             with Path(self.path).open("rb", buffering=1 << 20) as stream:
                 yield stream
+
+
+def _is_gzip(path: str) -> bool:
+    return path.lower().endswith(".gz")
 
 
 def _bounded(stream: Any, compressed: int) -> BinaryIO:
@@ -97,7 +100,7 @@ def inputs(source: Source) -> list[Input]:
             file.read(1)
     except OSError as err:
         raise MedpayError("cannot_read", path=path, reason=err.strerror) from err
-    if not source.path.endswith(".zip"):
+    if not source.path.lower().endswith(".zip"):
         if source.member is not None:
             raise MedpayError("not_an_archive", path=source.path)
         return [Input(source.path)]
@@ -168,11 +171,13 @@ def _vet(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> None:
             raise ReadError("F209", value=f"{info.filename}: overlap")
         ends.append(info.header_offset)
     total = 0
+    seen: set[str] = set()
     for info in members:
         total += info.file_size
         name_parts = info.filename.replace("\\", "/").split("/")
         reason = {
             "encrypted": info.flag_bits & ENCRYPTED,
+            "name repeated": info.filename in seen,
             "link": stat.S_ISLNK(info.external_attr >> 16),
             "archive inside": info.filename.lower().endswith(ARCHIVES),
             "name": ".." in name_parts or name_parts[0] == "" or ":" in name_parts[0] or "\0" in info.orig_filename,
@@ -181,6 +186,7 @@ def _vet(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> None:
         wrong = next((word for word, holds in reason.items() if holds), None)
         if wrong:
             raise ReadError("F209", value=f"{info.filename}: {wrong}")
+        seen.add(info.filename)
     if total > MOST_BYTES:
         raise ReadError("F209", value=f"{total} bytes", expected=f"<= {MOST_BYTES}")
 
