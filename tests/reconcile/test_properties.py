@@ -479,29 +479,24 @@ def test_a_side_without_a_status_in_any_of_its_records_shows_none(tmp_path: Path
     assert _rows(case.reconcile(tmp_path)) == [("duplicate", "S1", 2, 2, "2.00", "2.00", "0.00", None, "1")]
 
 
+@pytest.mark.parametrize("place", ["key", "amounts", "compare"])
 @pytest.mark.parametrize(
     "name",
-    [
-        "row",
-        "line",
-        "side",
-        "class",
-        "tier",
-        "repeated",
-        "unequal",
-        "records_ours",
-        "advice",
-        "1",
-        "fee_ours",
-        "fingerprint_key",
-    ],
-)
-def test_a_column_may_have_any_name(name: str, tmp_path: Path) -> None:
-    made = recipes.ad_hoc((name,), ("fee",), ())
-    how = Written([name, "fee"], ",", "\n", "", ended=True)
-    rows = [{name: Cell(key), "fee": Cell("1.00")} for key in ("A", "A", "B")]
-    case = Tables(rows, rows[1:], (how, how), made)
-    assert _summary(case.reconcile(tmp_path)) == _expected(case)
+    ["row", "line", "side", "class", "tier", "repeated", "unequal", "records", "records_ours", "advice", "1", "b_ours",
+     "present", "fingerprint_key", "literal", "index"],
+)  # fmt: skip
+def test_a_column_may_have_any_name(name: str, place: str, tmp_path: Path) -> None:
+    columns = {"key": "a", "amounts": "b", "compare": "c"} | {place: name}
+    how = Written(list(columns.values()), ",", "\n", "", ended=True)
+    rows = [
+        dict(zip(columns.values(), map(Cell, cells), strict=True))
+        for cells in (("A", "1.00", "x"), ("A", "1.00", "y"), ("B", "1.00", "x"), ("C", "1.50", "x"), ("D", "1", "x"))
+    ]
+    theirs = [rows[0], rows[2] | {columns["amounts"]: Cell("2")}, rows[3] | {columns["compare"]: Cell("z")}, rows[4]]
+    made = recipes.ad_hoc((columns["key"],), (columns["amounts"],), (columns["compare"],))
+    case = Tables(rows, theirs, (how, how), made)
+    result = case.reconcile(tmp_path)
+    assert (_summary(result), _rows(result)) == (_expected(case), _expected_rows(case))
 
 
 def _cell(text: str) -> str | None:
@@ -539,8 +534,8 @@ def _expected(case: Ledgers | Tables) -> dict[str, Any]:
 
 def _rows(result: Reconciliation) -> list[tuple[Any, ...]]:
     """The rows of differences without tier and advice, amounts written out, sorted."""
-    frame = statement.as_text(statement.differences(result, "en")).drop("tier", "advice")
-    return sorted(frame.rows(), key=str)
+    frame = statement.as_text(statement.differences(result, "en"))
+    return sorted(((verdict, *cells) for verdict, _, *cells, _ in frame.rows()), key=str)
 
 
 def _expected_rows(case: Ledgers | Tables) -> list[tuple[Any, ...]]:
