@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -68,24 +67,33 @@ def differences(result: Reconciliation, lang: Language) -> pl.DataFrame:
     rows = result.differences
     assert rows is not None  # noqa: S101 - only called where there is a match
     advice = {name: text[lang] for name, text in result.advice.items()}
-    columns: dict[str, pl.Expr] = {"class": pl.col(CLASS), "tier": pl.lit(None, pl.Int64)}
+    fixed = ["class", "tier", *(f"records_{side}" for side in SIDES), "advice"]
+    columns = {"class": pl.col(CLASS), "tier": pl.lit(None, pl.Int64)}
+    columns |= {_free(name, "key", [*columns, *fixed]): pl.col(name) for name in on.key}
     columns |= {f"records_{side}": pl.col(of(RECORDS, side)) for side in SIDES}
     for name in on.amounts:
-        for side in SIDES:
-            present = pl.col(of(name, side, "present")) > 0
-            columns[f"{name}_{side}"] = pl.when(present).then(of(name, side))
-        columns[f"{name}_difference"] = pl.col(of(name, "ours")) - pl.col(of(name, "theirs"))
-    columns |= {f"{name}_{side}": pl.col(of(name, side)) for name in on.statuses for side in SIDES}
+        ours, theirs = (pl.col(of(name, side)) for side in SIDES)
+        amounts = {f"{name}_{side}": amount_of(name, side) for side in SIDES} | {f"{name}_difference": ours - theirs}
+        columns |= {_free(column, "amount", [*columns, *fixed]): amount for column, amount in amounts.items()}
+    for name in on.statuses:
+        statuses = {f"{name}_{side}": pl.col(of(name, side)) for side in SIDES}
+        columns |= {_free(column, "status", [*columns, *fixed]): status for column, status in statuses.items()}
+    order = [column for column in columns if column != "tier"]
     columns["advice"] = pl.col(CLASS).replace_strict(advice, default=None, return_dtype=pl.String)
-    keys = {key_column(name, columns): pl.col(name) for name in on.key}
-    ordered_ = {"class": columns.pop("class"), "tier": columns.pop("tier"), **keys, **columns}
-    made = rows.select(column.alias(name) for name, column in ordered_.items())
-    return made.sort("class", *keys, *(name for name in columns if name != "advice"), nulls_last=True)
+    made = rows.select(column.alias(name) for name, column in columns.items())
+    return made.sort(order, nulls_last=True)
 
 
-def key_column(name: str, others: Container[str]) -> str:
-    """The name of a key column in the list of differences: its own, unless another column is called so."""
-    return f"key_{name}" if name in others else name
+def amount_of(name: str, side: str) -> pl.Expr:
+    """A side's amount; absent where none of its records has one."""
+    return pl.when(pl.col(of(name, side, "present")) > 0).then(of(name, side))
+
+
+def _free(name: str, kind: str, taken: list[str]) -> str:
+    """The name of a column, told apart where another column is already called so."""
+    while name in taken:
+        name = f"{kind}_{name}"
+    return name
 
 
 def as_text(rows: pl.DataFrame) -> pl.DataFrame:

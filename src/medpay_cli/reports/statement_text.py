@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import polars as pl
 
 from medpay_cli import messages, money
-from medpay_cli.matching import MATCHED, SIDES, ClassSums, Reconciliation
+from medpay_cli.matching import CLASS, MATCHED, OURS, RECORDS, SIDES, THEIRS, ClassSums, Reconciliation, of
 from medpay_cli.reports import Style, statement
 from medpay_cli.reports.console import Page, printable, yuan
 from medpay_cli.reports.machine import masked_value
@@ -123,34 +123,35 @@ class _Told:
     def differences(self, page: Page) -> None:
         """The first differences of each class, the largest first, with what to do about them."""
         result, words, on = self.result, self.words, self.result.compared
-        listed = statement.differences(result, self.style.lang)
-        gap = pl.sum_horizontal(pl.col(f"{name}_difference").abs() for name in self.names)
-        keys = listed.columns[2 : 2 + len(on.key)]
-        named = dict(zip(on.key, keys, strict=True))
-        hidden = [] if self.style.show_values else [named[name] for name in on.key if name in result.noted.sensitivity]
+        assert result.differences is not None  # noqa: S101 - only called where there is a match
+        gap = pl.sum_horizontal((pl.col(of(name, OURS)) - pl.col(of(name, THEIRS))).abs() for name in self.names)
+        hidden = [] if self.style.show_values else [name for name in on.key if name in result.noted.sensitivity]
         for name in statement.ordered(result):
-            rows = listed.filter(pl.col("class") == name)
+            rows = result.differences.filter(pl.col(CLASS) == name)
             if rows.is_empty():
                 continue
             page.title(f"{words[name]}: {rows.height:,}")
             if name in result.advice:
                 page.line(f"  {words['advice']}: {result.advice[name][self.style.lang]}")
             page.line(f"  {words['both']}")
-            first = rows.sort(gap, *keys, descending=[True, *(False for _ in keys)]).head(self.style.max_shown)
-            first = first.with_columns(masked_value(pl.col(key)).alias(key) for key in hidden)
+            first = rows.sort(gap, *on.key, descending=[True, *(False for _ in on.key)]).head(self.style.max_shown)
+            first = first.with_columns(
+                *(masked_value(pl.col(key)).alias(key) for key in hidden),
+                *(statement.amount_of(column, side).alias(of(column, side)) for column in self.names for side in SIDES),
+            )
             heads = [*on.key, words["records"], *self.names, *on.statuses]
-            page.table(heads, (self._difference(row, keys) for row in first.iter_rows(named=True)), left=len(on.key))
+            page.table(heads, map(self._difference, first.iter_rows(named=True)), left=len(on.key))
             if rows.height > first.height:
                 page.line("  " + words["more"].replace("#", f"{rows.height - first.height:,}"))
                 page.line()
 
-    def _difference(self, row: dict[str, Any], keys: list[str]) -> list[str]:
+    def _difference(self, row: dict[str, Any]) -> list[str]:
         on = self.result.compared
         return [
-            *(row[key] or "-" for key in keys),
-            _pair(*(str(row[f"records_{side}"]) for side in SIDES)),
-            *(_pair(*(self._yuan(name, row[f"{name}_{side}"]) for side in SIDES)) for name in self.names),
-            *(_pair(*(row[f"{name}_{side}"] or "-" for side in SIDES)) for name in on.statuses),
+            *(row[key] or "-" for key in on.key),
+            _pair(*(str(row[of(RECORDS, side)]) for side in SIDES)),
+            *(_pair(*(self._yuan(name, row[of(name, side)]) for side in SIDES)) for name in self.names),
+            *(_pair(*(row[of(name, side)] or "-" for side in SIDES)) for name in on.statuses),
         ]
 
     def _amounts(self, amounts: dict[str, Decimal]) -> list[str]:
