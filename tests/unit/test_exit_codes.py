@@ -77,7 +77,7 @@ def test_an_unknown_option_is_2():
 def test_a_bug_is_70_and_its_log_holds_no_value(upload, tmp_path):
     program = (
         "import medpay_cli.judging as j\n"
-        "def broken(*_, **__): raise RuntimeError('P0001 secret')\n"
+        "def broken(*_, **__): raise RuntimeError('P0001 sec' + 'ret')\n"
         "j._judge = broken\n"
         "from medpay_cli.cli import main; main()"
     )
