@@ -39,9 +39,9 @@ def compile_layout(layout: Layout) -> tuple[Check, ...]:
 
 @dataclass(frozen=True)
 class Flagged:
-    """A text frame in two: records that violate nothing for certain, and suspects with what each check says."""
+    """A text frame, its suspects (no other record violates anything), and what each check says of them."""
 
-    clear: pl.DataFrame
+    text: pl.DataFrame
     suspects: pl.DataFrame
     violations: list[tuple[Check, pl.DataFrame]]
 
@@ -53,26 +53,36 @@ def flag(text: pl.DataFrame, checks: tuple[Check, ...]) -> Flagged:
     """
     if not checks or text.is_empty():
         return Flagged(text, text.clear(), [])
-    doubtful = text.select(
-        pl.any_horizontal(check.suspected for check in checks if check.suspected is not None).fill_null(value=False)
-    ).to_series()
-    if not doubtful.any():
-        return Flagged(text, text.clear(), [])
-    suspects = text.filter(doubtful)
+    suspected = [check.suspected for check in checks if check.suspected is not None]
+    suspects = text.filter(pl.any_horizontal(suspected).fill_null(value=False))
+    if suspects.is_empty():
+        return Flagged(text, suspects, [])
     flags = suspects.select(check.violated.alias(str(number)) for number, check in enumerate(checks))
     violations = [
         (check, suspects.filter(flags[str(number)])) for number, check in enumerate(checks) if flags[str(number)].any()
     ]
-    return Flagged(text.filter(~doubtful), suspects, violations)
+    return Flagged(text, suspects, violations)
 
 
-def amounts(flagged: Flagged, fields: Sequence[Field]) -> pl.DataFrame:
-    """The fields as Decimal of their scale, clear records first; null where absent or outside the grammar."""
-    # What is clear has passed the grammar, so the cast needs no second look at it.
-    clear = flagged.clear.select(pl.col(field.name).cast(pl.Decimal(38, field.scale)) for field in fields)
-    if flagged.suspects.is_empty():
-        return clear
-    return pl.concat([clear, flagged.suspects.select(typed(field) for field in fields)])
+def amounts(flagged: Flagged, fields: Sequence[Field], row: str) -> pl.DataFrame:
+    """The fields as Decimal of their scale, record by record; null where absent or outside the grammar.
+
+    `row` is the column that numbers the records.
+    """
+    # What is no suspect has passed the grammar, so its cast can lose nothing and needs no second look.
+    exact = flagged.text.select(pl.col(one.name).cast(pl.Decimal(38, one.scale), strict=False) for one in fields)
+    outside = {one.name: flagged.suspects.filter(is_outside(one))[row] for one in fields}
+    if not any(map(len, outside.values())):
+        return exact
+    rows = flagged.text[row]
+    return exact.with_columns(
+        pl.when(~rows.is_in(lost.implode())).then(name).alias(name) for name, lost in outside.items() if len(lost)
+    )
+
+
+def is_outside(field: Field) -> pl.Expr:
+    """Where an amount is there but cannot be read."""
+    return pl.col(field.name).is_not_null() & typed(field).is_null()
 
 
 def typed(field: Field) -> pl.Expr:

@@ -57,13 +57,13 @@ def judge_file(
     """Read a file in parallel batches and hold every record against the layout; a broken file is a verdict too.
 
     `encoding` was asked for and comes before what the dialect declares. `also` runs on each batch, its flags and its
-    amounts (clear records first, then suspects), in a thread; its results come back in file order.
+    amounts, in a thread; its results come back in file order.
     """
     compiled = checks.compile_layout(layout)
 
     def work(batch: Batch) -> _Judged[T]:
         flagged = checks.flag(batch.text, compiled)
-        amounts = checks.amounts(flagged, layout.money)
+        amounts = checks.amounts(flagged, layout.money, ROW)
         return _judge(batch, layout, flagged, _sums(amounts), also(batch, flagged, amounts))
 
     def gather(batches: Iterator[tuple[Batch, _Judged[T]]]) -> Judgement[T]:

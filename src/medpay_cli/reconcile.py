@@ -16,7 +16,7 @@ from medpay_cli.dialects import Dialect
 from medpay_cli.errors import InternalError, MedpayError, ReadError
 from medpay_cli.files import Source
 from medpay_cli.findings import Findings, Outcome
-from medpay_cli.formats import Batch, archive
+from medpay_cli.formats import ROW, Batch, archive
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.delimited import delimiter_for
 from medpay_cli.formats.encoding import decoded
@@ -184,19 +184,21 @@ def _typing(
     """The work per batch: canonical text of keys, statuses and groups beside the amounts, both fingerprinted."""
     amounts = [field for field in layout.money if field.name in recipe.amounts]
     names = (*recipe.key, *recipe.compare, *recipe.groups)
-    words = [_canonical(field) for field in layout.fields if field.name in names]
-    outside = pl.any_horizontal(pl.col(one.name).is_not_null() & checks.typed(one).is_null() for one in amounts)
+    # Keys are compared as exact text; statuses and groups by the code that means the same.
+    words = [
+        pl.col(field.name) if field.name in recipe.key else _canonical(field)
+        for field in layout.fields
+        if field.name in names
+    ]
+    lost = pl.any_horizontal(checks.is_outside(one) for one in amounts)
 
     def typed(batch: Batch, flagged: Flagged, exact: pl.DataFrame) -> _Typed:
-        texts = [part.select(words) for part in (flagged.clear, flagged.suspects)]
-        records = pl.concat(texts).hstack(exact.select(one.name for one in amounts))
-        unreadable = batch.records - batch.text.height
-        if not flagged.suspects.is_empty():
-            lost = flagged.suspects.select(outside).to_series()
-            unreadable += int(lost.sum())
-            records = records.filter(pl.concat([pl.repeat(False, flagged.clear.height, eager=True), lost]).not_())
+        records = flagged.text.select(words).hstack(exact.select(one.name for one in amounts))
+        unreadable = flagged.suspects.filter(lost)[ROW]
+        if len(unreadable):
+            records = records.filter(~flagged.text[ROW].is_in(unreadable.implode()))
         decimals = {} if recipe.name is not None else _decimals(batch.text, recipe.amounts)
-        return _Typed(fingerprint(records), unreadable, decimals)
+        return _Typed(fingerprint(records), batch.records - records.height, decimals)
 
     return typed
 

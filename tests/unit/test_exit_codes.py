@@ -102,3 +102,9 @@ def test_a_signal_leaves_nothing_behind(tmp_path, number, code):
     process.send_signal(number)
     assert process.wait(timeout=20) == code
     assert sorted(one.name for one in tmp_path.iterdir()) == ["in.txt"]
+
+
+@pytest.mark.parametrize("amount", ["1_0", "１", " 1", "1e2", "-1", "NaN", ".5", ""])
+def test_a_tolerance_is_a_plain_amount(upload, amount):
+    done = run("reconcile", upload, upload, "--recipe", "ledger", "--tolerance", f"acct_pay={amount}", "--lang", "en")
+    assert (done.returncode, done.stderr) == (2, f"error: --tolerance 'acct_pay={amount}': write it as COL=AMOUNT\n")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,13 +112,9 @@ def _tolerance(texts: tuple[str, ...], amounts: tuple[str, ...]) -> dict[str, De
     found = {}
     for text in texts:
         name, mark, value = text.partition("=")
-        try:
-            limit = Decimal(value) if mark else None
-        except InvalidOperation:
-            limit = None
-        if limit is None or not limit.is_finite() or limit < 0:
+        if not mark or not re.fullmatch(r"(0|[1-9][0-9]*)(\.[0-9]+)?", value, re.ASCII):
             raise MedpayError("side_option", option="--tolerance", text=text, form="COL=AMOUNT")
         if name not in amounts:
             raise MedpayError("unknown_column", option="--tolerance", name=name, names=", ".join(amounts))
-        found[name] = limit
+        found[name] = Decimal(value)
     return found

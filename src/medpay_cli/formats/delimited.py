@@ -22,7 +22,7 @@ from medpay_cli.errors import InternalError, MedpayError, ReadError
 from medpay_cli.formats import LINE, ROW, Batch
 from medpay_cli.formats.archive import Input
 
-PART = 8 << 20
+PART = 16 << 20
 PIECE = 1 << 18
 LONGEST_LINE = 16 << 20
 BOM = b"\xef\xbb\xbf"
