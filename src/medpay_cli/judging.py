@@ -17,8 +17,8 @@ from medpay_cli.errors import ReadError
 from medpay_cli.findings import ERROR, FileVerdict, Findings
 from medpay_cli.formats import LINE, ROW, Batch
 from medpay_cli.formats.archive import Input
-from medpay_cli.formats.delimited import NAMES, split_counts
 from medpay_cli.formats.encoding import decoded
+from medpay_cli.formats.header import NAMES, split_counts
 from medpay_cli.layouts import Layout
 
 T = TypeVar("T")

@@ -18,8 +18,8 @@ from medpay_cli.files import Source
 from medpay_cli.findings import Findings, Outcome
 from medpay_cli.formats import ROW, Batch, archive
 from medpay_cli.formats.archive import Input
-from medpay_cli.formats.delimited import delimiter_for
 from medpay_cli.formats.encoding import decoded
+from medpay_cli.formats.header import delimiter_for
 from medpay_cli.judging import NOT_JUDGED, Judgement
 from medpay_cli.layouts import Layout
 from medpay_cli.matching import MATCHED, OURS, SIDES, THEIRS, ClassSums, Compared, Group, Matched, Reconciliation, Side

@@ -9,26 +9,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 import numpy as np
 import polars as pl
 
 from medpay_cli import findings, money
 from medpay_cli.dialects import Dialect, Shifted
-from medpay_cli.errors import InternalError, MedpayError, ReadError
+from medpay_cli.errors import InternalError, ReadError
 from medpay_cli.formats import LINE, ROW, Batch
 from medpay_cli.formats.archive import Input
+from medpay_cli.formats.header import BOM, LONGEST_LINE, check_header, columns
+from medpay_cli.formats.quoting import tokens
 
 PART = 16 << 20
 PIECE = 1 << 18
-LONGEST_LINE = 16 << 20
-BOM = b"\xef\xbb\xbf"
 LF, CR = 10, 13
 BLANKS = " \t\u00a0\u3000"
-NAMES = {"\t": "TAB", " ": "SPACE"}
 
 Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 Whole = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -49,7 +47,7 @@ def scan(
         header: tuple[str, ...] | None = None
         if dialect.header and rest:
             header, rest = columns(rest, dialect), b""
-            _usable(header, names, dialect)
+            check_header(header, names, dialect)
             dialect = replace(dialect, widths=(len(header),))
         first = True
         for block, last in _parts(stream, dialect, rest):
@@ -59,51 +57,6 @@ def scan(
                 part = replace(part, width=width)
             first = False
             yield part.read
-
-
-def columns(line: bytes, dialect: Dialect) -> tuple[str, ...]:
-    """The names in a header line. Raises ReadError F207 where it cannot be split."""
-    try:
-        text = line.decode().rstrip("\r\n")
-    except UnicodeDecodeError as err:
-        raise ReadError("F202", expected=dialect.encoding) from err
-    if not dialect.quote:
-        return tuple(text.split(dialect.delimiter))
-    records, _ = _tokens(text, dialect)
-    if len(records) != 1:
-        raise ReadError("F207", value=text[:80])
-    return tuple(records[0][1])
-
-
-def _usable(header: tuple[str, ...], names: tuple[str, ...], dialect: Dialect) -> None:
-    """Refuse a header that repeats or lacks a name of the layout, or has another one. Raises ReadError F207."""
-    wrong = [f"{header.count(name)} × {name}" for name in names if header.count(name) > 1]
-    lacking = [name for name in names if name not in header]
-    wrong += [f"− {name}" for name in lacking]
-    others = [name for name in header if name not in names]
-    if others and not dialect.other_columns:
-        # The first record of a file without a header may stand here: only names near ours are shown.
-        near = near_names(others, lacking)
-        wrong += [f"+ {name}" for name in near] + [f"+ {len(others) - len(near)}"] * (len(others) > len(near))
-    if wrong:
-        raise ReadError("F207", value="; ".join(wrong), expected=", ".join(names))
-
-
-def near_names(found: Iterable[str], wanted: Iterable[str]) -> list[str]:
-    """Those of the names found that are near one of the wanted ones; the others may be somebody's data."""
-    return [name for name in found if get_close_matches(name.strip().lower(), list(wanted), cutoff=0.75)]
-
-
-def split_counts(source: Input, delimiters: tuple[str, ...] = ("\t", "|", ",", ";", " ")) -> str:
-    """How many fields most of the first records have under each delimiter that splits them: `TAB: 1; SPACE: 5`."""
-    with source.open() as stream:
-        lines = stream.read(1 << 16).decode("utf-8", "replace").splitlines()[:1000]
-    usual = {mark: Counter(line.count(mark) + 1 for line in lines if line).most_common(1) for mark in delimiters}
-    return "; ".join(
-        f"{NAMES.get(mark, mark)}: {counts[0][0]}"
-        for position, (mark, counts) in enumerate(usual.items())
-        if counts and (counts[0][0] > 1 or position == 0)
-    )
 
 
 def _parts(stream: object, dialect: Dialect, rest: bytes) -> Iterator[tuple[bytes, bool]]:
@@ -300,7 +253,7 @@ class _Part:
     def _quoted(self) -> tuple[list[_Group], list[Fault], int, int]:
         """Records with quoted fields, token by token: correct before fast."""
         text = self.block.decode(errors="surrogateescape")
-        records, line_count = _tokens(text, self.dialect)
+        records, line_count = tokens(text, self.dialect)
         faults: list[Fault] = []
         by_size: dict[int, list[tuple[int, int, list[str]]]] = {}
         row = 0
@@ -424,36 +377,6 @@ def _count(raw: Bytes, byte: int) -> int:
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def _tokens(text: str, dialect: Dialect) -> tuple[list[tuple[int, list[str]]], int]:
-    """Records as (line where they begin, cells), cells empty where the quoting is broken, and the number of lines."""
-    mark, quote = re.escape(dialect.delimiter), re.escape(dialect.quote)
-    cell = re.compile(rf"(?:{quote}((?:[^{quote}]|{quote}{quote})*){quote}|([^{quote}{mark}\r\n]*))({mark}|\r\n|\n|\Z)")
-    records: list[tuple[int, list[str]]] = []
-    cells: list[str] = []
-    line = begun = 1
-    at = 0
-    while at < len(text):
-        token = cell.match(text, at)
-        if token is None:
-            stop = text.find("\n", at)
-            stop = len(text) if stop < 0 else stop + 1
-            records.append((begun, []))
-            line += text.count("\n", at, stop)
-            cells, begun, at = [], line, stop
-            continue
-        quoted, bare, end = token.groups()
-        cells.append(bare if quoted is None else quoted.replace(dialect.quote * 2, dialect.quote))
-        line += text.count("\n", at, token.end())
-        at = token.end()
-        if end == dialect.delimiter and at < len(text):
-            continue
-        if end == dialect.delimiter:
-            cells.append("")
-        records.append((begun, cells))
-        cells, begun = [], line
-    return records, text.count("\n") + (not text.endswith("\n"))
-
-
 def _unshifted(case: Shifted, place: dict[str, pl.Expr], dialect: Dialect) -> dict[str, pl.Expr]:
     """The fields of a record in which column `skip` is none, wherever the case's conditions hold."""
     is_amount = money.grammar(16, 2)
@@ -495,20 +418,3 @@ def _frame(cells: list[list[str]]) -> pl.DataFrame:
 
 def _empty(names: tuple[str, ...]) -> pl.DataFrame:
     return pl.DataFrame(schema={ROW: pl.UInt64, LINE: pl.UInt64, **dict.fromkeys(names, pl.String)})
-
-
-def delimiter_for(source: Input, wanted: tuple[str, ...]) -> str:
-    """The one of , TAB ; | under which the header holds every wanted column. Raises MedpayError."""
-    with source.open() as stream:
-        line = stream.readline(LONGEST_LINE).removeprefix(BOM)
-    found = []
-    for mark in (",", "\t", ";", "|"):
-        try:
-            if set(wanted) <= set(columns(line, Dialect("", "", delimiter=mark, quote='"'))):
-                found.append(mark)
-        except ReadError:
-            continue
-    if len(found) != 1:
-        near = near_names(re.split(r"[,\t;|]", line.decode("utf-8", "replace").strip()), wanted)
-        raise MedpayError("header_lacks", path=source.path, names=", ".join(wanted), found=", ".join(near) or "-")
-    return found[0]
