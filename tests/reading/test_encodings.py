@@ -1,0 +1,112 @@
+"""The encoding is decided over the whole input and named; it is never guessed."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+# 陆 in GB2312 is also valid UTF-8 (a Cyrillic pair): such a name alone cannot tell the encoding.
+RECORD = "P{n}\tM\tS\tH{n}\t3\t0\t{memo}\t1.00\t1.00\t0\n"
+TABLE = "id,name,paid\n{rows}"
+
+
+def validate(path, *arguments):
+    command = [
+        sys.executable,
+        "-m",
+        "medpay_cli",
+        "validate",
+        path,
+        "--dialect",
+        "nhsa-3202-result",
+        "--format",
+        "json",
+    ]
+    return json.loads(subprocess.run([*command, *arguments], capture_output=True, check=False).stdout)
+
+
+def reconcile(ours, theirs, *arguments):
+    command = [sys.executable, "-m", "medpay_cli", "reconcile", ours, theirs, "--key", "id", "--amount", "paid"]
+    return subprocess.run([*command, "--compare", "name", "--lang", "en", *arguments], capture_output=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("written", "asked", "named"),
+    [
+        ("utf-8", (), "utf-8"),
+        ("utf-8-sig", (), "utf-8"),
+        ("utf-16", (), "utf-16-le"),
+        ("utf-32", (), "utf-32-le"),
+        ("gb18030", ("--encoding", "GBK"), "gb18030"),
+        ("utf-16-be", ("--encoding", "utf-16-be"), "utf-16-be"),
+    ],
+)
+def test_a_copy_in_another_encoding_has_the_same_findings_and_totals(tmp_path, written, asked, named):
+    text = (
+        "".join(RECORD.format(n=n, memo="数据不一致 310") for n in range(1, 4))
+        + "P9\tM\tS\tH9\t7\t0\t测\t1.005\t0\t0\n"
+    )
+    plain, copy = tmp_path / "plain.txt", tmp_path / "copy.txt"
+    plain.write_text(text, encoding="utf-8")
+    copy.write_text(text, encoding=written)
+    first, second = validate(plain), validate(copy, *asked)
+    assert second["files"][0]["encoding"] == named
+    for key in ("counts", "exit_code"):
+        assert first[key] == second[key]
+    for key in ("records", "rejected", "totals"):
+        assert first["files"][0][key] == second["files"][0][key]
+    assert [(one["row"], one["code"], one["value"]) for one in first["findings"]] == [
+        (one["row"], one["code"], one["value"]) for one in second["findings"]
+    ]
+
+
+def test_a_bad_byte_rejects_its_record_under_a_declared_encoding(tmp_path):
+    path = tmp_path / "bad.txt"
+    good = RECORD.format(n=1, memo="测").encode("gb18030")
+    path.write_bytes(good + good.replace(b"\tM\t", b"\t\xff\t") + good)
+    made = validate(path, "--encoding", "gb18030")
+    assert (made["exit_code"], made["files"][0]["records"], made["files"][0]["rejected"]) == (1, 3, 1)
+    assert [(one["row"], one["code"]) for one in made["findings"]] == [(2, "F102")]
+
+
+def test_a_mark_against_the_encoding_asked_for_is_refused(tmp_path):
+    path = tmp_path / "marked.txt"
+    path.write_text(RECORD.format(n=1, memo="测"), encoding="utf-16")
+    made = validate(path, "--encoding", "gb18030")
+    assert (made["exit_code"], [one["code"] for one in made["findings"]]) == (3, ["F210"])
+
+
+def test_an_unknown_encoding_is_usage(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(TABLE.format(rows="1,a,1.00\n"))
+    done = reconcile(path, path, "--encoding", "ours=latin-1")
+    assert (done.returncode, b"encoding 'latin-1' is not known" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("names", "code"),
+    [
+        pytest.param(["张三", "李四"], 0, id="no valid UTF-8 in the names: GB18030"),
+        pytest.param(["张三", "陆"], 0, id="valid UTF-8 only after the first bad byte: GB18030"),
+        pytest.param(["陆", "张三"], 3, id="valid UTF-8 before the first bad byte: refused as mixed"),
+        pytest.param(["陆", "卢"], 1, id="all names valid UTF-8: read so, and the sides differ aloud"),
+    ],
+)
+def test_an_undeclared_table_is_utf_8_or_else_gb18030_under_the_guard(tmp_path, names, code):
+    rows = "".join(f"{number},{name},1.00\n" for number, name in enumerate(names))
+    ours, theirs = tmp_path / "ours.csv", tmp_path / "theirs.csv"
+    ours.write_text(TABLE.format(rows=rows), encoding="utf-8")
+    theirs.write_text(TABLE.format(rows=rows), encoding="gb2312")
+    assert reconcile(ours, theirs).returncode == code
+    assert reconcile(ours, theirs, "--encoding", "theirs=gb2312").returncode == 0
+
+
+def test_a_cut_utf_8_text_is_not_taken_for_gb18030(tmp_path):
+    path, whole = tmp_path / "cut.csv", tmp_path / "whole.csv"
+    text = TABLE.format(rows="1,张三,1.00\n2,李四,1.00\n").encode()
+    whole.write_bytes(text)
+    path.write_bytes(text.replace("四".encode(), "四".encode()[:2]))
+    done = reconcile(path, whole)
+    assert done.returncode == 3
+    assert b"F211" in done.stdout and b"0xe5 @ 3:6" in done.stdout
