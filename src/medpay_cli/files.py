@@ -6,11 +6,12 @@ import contextlib
 import errno
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from medpay_cli.errors import MedpayError, StorageError
 
@@ -40,6 +41,11 @@ class Source:
 
     def __str__(self) -> str:
         return self.path if self.member is None else f"{self.path}!/{self.member}"
+
+
+def spool() -> BinaryIO:
+    """A place for an input that is read twice: in memory up to 64 MiB, then an unnamed 0600 file."""
+    return cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=64 << 20, prefix="medpay-"))
 
 
 @contextlib.contextmanager

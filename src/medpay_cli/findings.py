@@ -149,7 +149,6 @@ class FileVerdict:
     totals: dict[str, Decimal] = field(default_factory=dict)
     rejected_totals: dict[str, Decimal] = field(default_factory=dict)
     scales: dict[str, int] = field(default_factory=dict)
-    reason: str | None = None
 
 
 @dataclass

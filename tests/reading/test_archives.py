@@ -1,31 +1,15 @@
 """Archives that no partner sends are refused before anything in them is read."""
 
 import gzip
-import json
 import struct
-import subprocess
-import sys
 import zipfile
 
 import pytest
+from medpay_command import judged
 
 GOOD = b"S1\tM1\tP1\t1.00\t0.00\t0.00\t0\n"
+UPLOAD = ("--dialect", "nhsa-3202-upload")
 CENTRAL, END = b"PK\x01\x02", b"PK\x05\x06"
-
-
-def validate(path):
-    command = [
-        sys.executable,
-        "-m",
-        "medpay_cli",
-        "validate",
-        path,
-        "--dialect",
-        "nhsa-3202-upload",
-        "--format",
-        "json",
-    ]
-    return json.loads(subprocess.run(command, capture_output=True, check=False).stdout)
 
 
 def zipped(path, members):
@@ -72,14 +56,14 @@ ATTACKS = {
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_an_attack_is_refused_by_name(tmp_path, attack):
     ATTACKS[attack](tmp_path / "attack.zip")
-    made = validate(tmp_path / "attack.zip")
+    made = judged(tmp_path / "attack.zip", *UPLOAD)
     assert (made["exit_code"], [one["code"] for one in made["findings"]]) == (3, ["F209"])
 
 
 def test_a_gzip_bomb_stops_at_its_bound(tmp_path):
     path = tmp_path / "bomb.txt.gz"
     path.write_bytes(gzip.compress((b"0" * 1000 + b"\n") * 100_000))
-    assert [one["code"] for one in validate(path)["findings"]] == ["F209"]
+    assert [one["code"] for one in judged(path, *UPLOAD)["findings"]] == ["F209"]
 
 
 def test_a_size_that_lies_is_a_broken_archive(tmp_path):
@@ -87,12 +71,12 @@ def test_a_size_that_lies_is_a_broken_archive(tmp_path):
     whole = bytearray(zipped(path, [("a.txt", GOOD * 1000)]))
     struct.pack_into("<I", whole, whole.find(CENTRAL) + 24, 10)
     path.write_bytes(whole)
-    assert [one["code"] for one in validate(path)["findings"]] == ["F203"]
+    assert [one["code"] for one in judged(path, *UPLOAD)["findings"]] == ["F203"]
 
 
 def test_a_chinese_name_written_in_gbk_is_understood(tmp_path):
     path, name = tmp_path / "gbk.zip", "结算.txt".encode("gb18030")
     whole = zipped(path, [("x" * len(name), GOOD)])
     path.write_bytes(whole.replace(b"x" * len(name), name))
-    made = validate(path)
+    made = judged(path, *UPLOAD)
     assert (made["exit_code"], made["files"][0]["member"]) == (0, "结算.txt")

@@ -1,10 +1,7 @@
 """The encoding is decided over the whole input and named; it is never guessed."""
 
-import json
-import subprocess
-import sys
-
 import pytest
+from medpay_command import judged, medpay
 
 # 陆 in GB2312 is also valid UTF-8 (a Cyrillic pair): such a name alone cannot tell the encoding.
 RECORD = "P{n}\tM\tS\tH{n}\t3\t0\t{memo}\t1.00\t1.00\t0\n"
@@ -12,23 +9,11 @@ TABLE = "id,name,paid\n{rows}"
 
 
 def validate(path, *arguments):
-    command = [
-        sys.executable,
-        "-m",
-        "medpay_cli",
-        "validate",
-        path,
-        "--dialect",
-        "nhsa-3202-result",
-        "--format",
-        "json",
-    ]
-    return json.loads(subprocess.run([*command, *arguments], capture_output=True, check=False).stdout)
+    return judged(path, "--dialect", "nhsa-3202-result", *arguments)
 
 
 def reconcile(ours, theirs, *arguments):
-    command = [sys.executable, "-m", "medpay_cli", "reconcile", ours, theirs, "--key", "id", "--amount", "paid"]
-    return subprocess.run([*command, "--compare", "name", "--lang", "en", *arguments], capture_output=True, check=False)
+    return medpay("reconcile", ours, theirs, "--key", "id", "--amount", "paid", "--compare", "name", *arguments)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +66,7 @@ def test_an_unknown_encoding_is_usage(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text(TABLE.format(rows="1,a,1.00\n"))
     done = reconcile(path, path, "--encoding", "ours=latin-1")
-    assert (done.returncode, b"encoding 'latin-1' is not known" in done.stderr) == (2, True)
+    assert (done.exit_code, "encoding 'latin-1' is not known" in done.err) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -98,8 +83,8 @@ def test_an_undeclared_table_is_utf_8_or_else_gb18030_under_the_guard(tmp_path, 
     ours, theirs = tmp_path / "ours.csv", tmp_path / "theirs.csv"
     ours.write_text(TABLE.format(rows=rows), encoding="utf-8")
     theirs.write_text(TABLE.format(rows=rows), encoding="gb2312")
-    assert reconcile(ours, theirs).returncode == code
-    assert reconcile(ours, theirs, "--encoding", "theirs=gb2312").returncode == 0
+    assert reconcile(ours, theirs).exit_code == code
+    assert reconcile(ours, theirs, "--encoding", "theirs=gb2312").exit_code == 0
 
 
 def test_a_cut_utf_8_text_is_not_taken_for_gb18030(tmp_path):
@@ -108,5 +93,5 @@ def test_a_cut_utf_8_text_is_not_taken_for_gb18030(tmp_path):
     whole.write_bytes(text)
     path.write_bytes(text.replace("四".encode(), "四".encode()[:2]))
     done = reconcile(path, whole)
-    assert done.returncode == 3
-    assert b"F211" in done.stdout and b"0xe5 @ 3:6" in done.stdout
+    assert done.exit_code == 3
+    assert b"F211" in done.out and b"0xe5 @ 3:6" in done.out

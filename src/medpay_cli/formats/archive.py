@@ -10,7 +10,6 @@ import shutil
 import stat
 import struct
 import sys
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from medpay_cli import files
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.files import Source
 
@@ -88,8 +88,7 @@ def inputs(source: Source) -> list[Input]:
     archive is broken.
     """
     if source.path == "-":
-        # Read twice at times, so kept: in memory up to 64 MiB, then in an unnamed 0600 file.
-        spool = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=64 << 20, prefix="medpay-"))  # noqa: SIM115
+        spool = files.spool()
         shutil.copyfileobj(sys.stdin.buffer, spool, 1 << 20)
         return [Input("-", spool=spool)]
     path = Path(source.path)

@@ -8,10 +8,10 @@ text can decode as GB18030: a file with valid multi-byte UTF-8 before its first 
 from __future__ import annotations
 
 import codecs
-import tempfile
 from dataclasses import replace
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
+from medpay_cli import files
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.formats.archive import Input
 
@@ -98,8 +98,8 @@ def _first_bad(source: Input, name: str) -> tuple[str | None, bool]:
 
 
 def _as_utf_8(source: Input, name: str) -> BinaryIO:
-    """The whole input in UTF-8, in memory up to 64 MiB and then in an unnamed 0600 file."""
-    spool = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=64 << 20, prefix="medpay-"))  # noqa: SIM115
+    """The whole input in UTF-8, spooled."""
+    spool = files.spool()
     decoder = codecs.getincrementaldecoder(name)(errors="medpay-bad")
     with source.open() as stream:
         while True:
