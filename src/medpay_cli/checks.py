@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from medpay_cli import money
+from medpay_cli import characters, money
 from medpay_cli.layouts import Field, Layout
 
 
@@ -35,6 +35,16 @@ class Check:
 def compile_layout(layout: Layout) -> tuple[Check, ...]:
     """Every check of a layout, in field order."""
     return tuple(check for field in layout.fields for check in _field_checks(field))
+
+
+def characters_of(layout: Layout) -> tuple[Check, ...]:
+    """The checks that no field holds a character that nobody sees; of use only where one was met in the bytes."""
+    checks = []
+    for code, pattern in characters.patterns().items():
+        for field in layout.fields:
+            held = pl.col(field.name).str.contains(pattern).fill_null(value=False)
+            checks.append(Check(code, field, held, held, ""))
+    return tuple(checks)
 
 
 @dataclass(frozen=True)

@@ -62,17 +62,17 @@ def load(kind: Kind, name: str) -> Document:
 
 
 def parse(path: Path) -> Document:
-    """Read a JSON or TOML file, decimals as Decimal."""
+    """Read a TOML file, or one of JSON whatever it is called: decimals as Decimal, no key twice. Raises MedpayError."""
     try:
-        content = path.read_text(encoding="utf-8")
+        content = path.read_text(encoding="utf-8-sig")
         document = (
-            json.loads(content, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
-            if path.suffix == ".json"
-            else tomllib.loads(content, parse_float=Decimal)
+            tomllib.loads(content, parse_float=Decimal)
+            if path.suffix == ".toml"
+            else json.loads(content, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
         )
     except OSError as err:
         raise MedpayError("cannot_read", path=path, reason=err.strerror) from err
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise MedpayError("not_well_formed", path=path, reason=err) from err
     if not isinstance(document, dict):
         raise MedpayError("not_well_formed", path=path, reason="the top level is not a table")

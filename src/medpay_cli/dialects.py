@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from medpay_cli import config
 from medpay_cli.errors import MedpayError
@@ -21,10 +21,21 @@ class Shifted:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """Beyond these a file is not judged: bytes of a field, bytes of a line, fields of a record."""
+
+    field: int = 1 << 20
+    line: int = 16 << 20
+    columns: int = 4096
+
+
+@dataclass(frozen=True)
 class Dialect:
     """A party's file habits. Without a header, a record of width n holds the layout's first n fields.
 
-    With one, columns are found by name; `other_columns` says whether it may hold more than the layout's.
+    With one, columns are found by name, in the layout's order unless `free_order`; `headings` says which field a name
+    of the partner's own means, `other_columns` whether there may be more than the layout's. `preamble` counts the
+    lines before the header or the first record, `footer` is how each line after the last record begins.
     """
 
     name: str
@@ -35,20 +46,30 @@ class Dialect:
     header: bool = False
     nulls: tuple[str, ...] = ()
     other_columns: bool = False
+    free_order: bool = False
+    headings: Mapping[str, str] = field(default_factory=dict)
+    preamble: int = 0
+    footer: tuple[str, ...] = ()
+    final_line_end: bool = False
+    limits: Limits = Limits()
     trim: bool = False
     widths: tuple[int, ...] = ()
     mixed_widths: bool = False
     shifted: tuple[Shifted, ...] = ()
 
-    def fitted(self, fields: int) -> Dialect:
-        """The dialect for a layout of that many fields; without widths a record has them all.
+    def fitted(self, names: tuple[str, ...]) -> Dialect:
+        """The dialect for a layout of these fields; without widths a record has them all.
 
         Raises MedpayError for what no file could mean.
         """
+        fields = len(names)
         reasons = [f"widths {width} > {fields}" for width in self.widths if width > fields]
         for case in self.shifted:
             columns = (case.width, case.skip, *case.empty, *case.amount, *case.not_amount)
             reasons += [f"shifted {column} > {case.width}" for column in columns if column > case.width]
+        reasons += [f"headings {name}" for name in sorted(set(self.headings.values()) - set(names))]
+        if self.headings and not self.header:
+            reasons.append("headings, header = false")
         if not self.delimiter.isascii() or self.delimiter in ("\r", "\n", self.quote):
             reasons.append(f"delimiter {self.delimiter!r}")
         if reasons:
@@ -73,11 +94,16 @@ def names() -> list[str]:
 def load(name: str) -> Dialect:
     """The dialect behind a shipped name or a user's FILE.toml. Raises MedpayError."""
     document = config.load(config.DIALECT, name)
-    same = ("layout", "delimiter", "quote", "encoding", "header", "other_columns", "trim", "mixed_widths")
+    same = (
+        "layout", "delimiter", "quote", "encoding", "header", "other_columns", "free_order", "headings", "preamble",
+        "final_line_end", "trim", "mixed_widths",
+    )  # fmt: skip
     plain = {key: document[key] for key in same if key in document}
     return Dialect(
         name=name,
         nulls=tuple(document.get("nulls", ())),
+        footer=tuple(document.get("footer", ())),
+        limits=Limits(**document.get("limits", {})),
         widths=tuple(sorted(document.get("widths", ()))),
         shifted=tuple(
             Shifted(

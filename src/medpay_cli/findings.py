@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medpay_cli import config
+from medpay_cli.frames import Frames
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,6 +33,11 @@ def rule(code: str) -> config.Document:
 def severity(code: str) -> str:
     """`error` or `warning`."""
     return str(rule(code)["severity"])
+
+
+def always_applies(code: str) -> bool:
+    """Whether nobody can leave the rule out: without it a record or a file could not be read at all."""
+    return bool(rule(code).get("always", False))
 
 
 def schema() -> dict[str, pl.DataType | type[pl.DataType]]:
@@ -66,27 +70,17 @@ def frame(code: str, rows: pl.DataFrame, **columns: Any) -> pl.DataFrame:
 
 
 class Findings:
-    """All findings of a run in order, with exact counts; in memory up to a few, the rest in a temporary file."""
-
-    IN_MEMORY = 100_000
+    """All findings of a run in order, with exact counts, in bounded memory."""
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, str | None, str]] = Counter()
-        self._frames: list[pl.DataFrame] = []
-        self._held = 0
-        self._spool: tempfile.TemporaryDirectory[str] | None = None
-        self._parts: list[Path] = []
+        self._frames = Frames()
 
     def add(self, found: pl.DataFrame) -> None:
         """Append findings, sorted within themselves by row, field and code."""
-        if found.is_empty():
-            return
         for code, name, level, count in found.group_by("code", "field", "severity").len().iter_rows():
             self.counts[code, name, level] += count
-        self._frames.append(found)
-        self._held += found.height
-        if self._held >= self.IN_MEMORY:
-            self._write()
+        self._frames.add(found)
 
     def extend(self, other: Findings) -> None:
         """Append all of another's."""
@@ -96,16 +90,34 @@ class Findings:
     def replace(self, found: pl.DataFrame) -> None:
         """Drop everything and keep `found`: one cause, one finding."""
         self.counts.clear()
-        self._frames, self._held, self._parts = [], 0, []
+        self._frames = Frames()
         self.add(found)
+
+    def merge(self, others: Iterator[pl.DataFrame]) -> None:
+        """Put findings of the same file, themselves in order of lines, where they belong."""
+        import polars as pl
+
+        mine, self._frames = self._frames, Frames()
+        self.counts.clear()
+        order = ("line", "row", "field", "code")
+        waiting = none()
+        for found in mine:
+            last = found["line"].max()
+            while last is not None and (waiting.is_empty() or waiting["line"][-1] <= last):
+                more = next(others, None)
+                if more is None:
+                    break
+                waiting = pl.concat([waiting, more])
+            now = pl.lit(value=False) if last is None else pl.col("line") <= last
+            self.add(pl.concat([found, waiting.filter(now)]).sort(order, maintain_order=True))
+            waiting = waiting.filter(~now)
+        self.add(waiting)
+        for found in others:
+            self.add(found)
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """Every finding, in order, in bounded pieces."""
-        import polars as pl
-
-        for part in self._parts:
-            yield pl.read_ipc(part)
-        yield from self._frames
+        return iter(self._frames)
 
     @property
     def total(self) -> int:
@@ -122,16 +134,6 @@ class Findings:
         return [
             {"code": code, "field": name, "severity": level, "count": number} for (code, name, level), number in rows
         ]
-
-    def _write(self) -> None:
-        import polars as pl
-
-        if self._spool is None:
-            self._spool = tempfile.TemporaryDirectory(prefix="medpay-")
-        part = Path(self._spool.name) / f"{len(self._parts):06}.arrow"
-        pl.concat(self._frames).write_ipc(part, compression="lz4")
-        self._parts.append(part)
-        self._frames, self._held = [], 0
 
 
 @dataclass

@@ -6,44 +6,75 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Generic, TypeVar
+from typing import BinaryIO, Generic, TypeVar
 
+import numpy as np
 import polars as pl
 
-from medpay_cli import checks, findings, formats, money
+from medpay_cli import checks, files, findings, formats, money, repeats
 from medpay_cli.checks import Check, Flagged
+from medpay_cli.control import Declared
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import ReadError
 from medpay_cli.findings import ERROR, FileVerdict, Findings
-from medpay_cli.formats import LINE, ROW, Batch
+from medpay_cli.formats import LINE, ROW, Batch, LineKind
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.encoding import decoded
-from medpay_cli.formats.header import NAMES, split_counts
+from medpay_cli.formats.header import named, split_counts
+from medpay_cli.frames import Frames
 from medpay_cli.layouts import Layout
+from medpay_cli.repeats import CANDIDATE_ROW, MARK, Keys
 
 T = TypeVar("T")
-VALID, FOUND, NOT_JUDGED = "valid", "findings", "not_judged"
-# A record finding that leaves the whole file unjudged: the end was cut off.
-CUT_OFF = "F206"
+VALID, FOUND, NOT_JUDGED, STRUCTURE_ONLY = "valid", "findings", "not_judged", "structure_only"
+# Findings on one record that leave the whole file unjudged: a limit, an open quote, an end that was cut off.
+STOPPING = {"F204", "F205", "F206"}
+REPEATED = "B101"
+EMPTY = "F208"
+
+Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On what terms a file is judged: the encoding asked for (before what the dialect declares), which rules apply
+    (code prefixes; none selected means all), what was declared of it, and who is told of every batch's records."""
+
+    encoding: str | None = None
+    selected: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    declared: Declared = field(default_factory=Declared)
+    allow_empty: bool = False
+    tick: Callable[[int], None] = lambda _: None
+
+    def applies(self, code: str) -> bool:
+        """Whether a rule is held."""
+        if findings.always_applies(code):
+            return True
+        return (not self.selected or code.startswith(self.selected)) and not code.startswith(self.ignored or ("-",))
 
 
 @dataclass(frozen=True)
 class Judgement(Generic[T]):
-    """The verdict on a file, its findings, and what `also` made of each batch."""
+    """The verdict on a file, its findings, what `also` made of each batch, and what each line is (LineKind)."""
 
     verdict: FileVerdict
     findings: Findings
     also: list[T] = field(default_factory=list)
+    lines: BinaryIO = field(default_factory=files.spool)
 
 
 @dataclass(frozen=True)
 class _Judged(Generic[T]):
-    """One batch: findings (rows within the batch), rejected records, sums of readable cells."""
+    """One batch: findings (rows within the batch), rejected records, sums of readable cells, what each line is, and
+    the fingerprints of the keys."""
 
     found: pl.DataFrame
     rejected: int
     totals: dict[str, Decimal]
     rejected_totals: dict[str, Decimal]
+    kinds: Bytes
+    keys: repeats.Words | None
     also: T
 
 
@@ -52,27 +83,37 @@ def judge_file(
     layout: Layout,
     dialect: Dialect,
     also: Callable[[Batch, Flagged, pl.DataFrame], T],
-    encoding: str | None = None,
+    terms: Terms,
 ) -> Judgement[T]:
     """Read a file in parallel batches and hold every record against the layout; a broken file is a verdict too.
 
-    `encoding` was asked for and comes before what the dialect declares. `also` runs on each batch, its flags and its
-    amounts, in a thread; its results come back in file order.
+    `also` runs on each batch, its flags and its amounts, in a thread; its results come back in file order.
     """
-    compiled = checks.compile_layout(layout)
+    usual = tuple(check for check in checks.compile_layout(layout) if terms.applies(check.code))
+    odd = usual + tuple(check for check in checks.characters_of(layout) if terms.applies(check.code))
+    keys = Keys(layout.key) if layout.key and terms.applies(REPEATED) else None
 
     def work(batch: Batch) -> _Judged[T]:
-        flagged = checks.flag(batch.text, compiled)
+        flagged = checks.flag(batch.text, odd if batch.is_odd else usual)
         amounts = checks.amounts(flagged, layout.money, ROW)
-        return _judge(batch, layout, flagged, _sums(amounts), also(batch, flagged, amounts))
+        faults = batch.faults.filter(
+            pl.col("code").is_in([one for one in batch.faults["code"].unique() if terms.applies(one)])
+        )
+        fingerprints = keys.fingerprints(batch.text) if keys else None
+        return _judge(batch, layout, flagged, faults, amounts, fingerprints, also(batch, flagged, amounts))
 
     def gather(batches: Iterator[tuple[Batch, _Judged[T]]]) -> Judgement[T]:
         made = Judgement[T](blank(text, layout, written), Findings())
         verdict, lines, unfit = made.verdict, 0, 0
         widths = Counter[int]()
+        if keys:
+            keys.clear()
         for batch, judged in batches:
             made.findings.add(_placed(judged.found, verdict.records, lines, text))
             made.also.append(judged.also)
+            made.lines.write(judged.kinds.tobytes())
+            if keys and judged.keys is not None:
+                keys.add(judged.keys)
             lines += batch.lines
             unfit += batch.records - batch.text.height
             widths.update(batch.widths)
@@ -80,15 +121,25 @@ def judge_file(
             verdict.rejected += judged.rejected
             verdict.totals = _added(verdict.totals, judged.totals)
             verdict.rejected_totals = _added(verdict.rejected_totals, judged.rejected_totals)
-        _whole_file(made, text, written, unfit, widths)
+            terms.tick(batch.records)
+        _whole_file(made, text, written, unfit, widths, terms)
         return made
 
     try:
-        text = decoded(source, encoding, dialect.encoding)
+        before = source.stamp()
+        text = decoded(source, terms.encoding, dialect.encoding)
         written = replace(dialect, encoding=text.encoding)
-        return formats.read(text, written, layout.names, work, gather)
+        made = formats.read(text, written, layout.names, work, gather)
+        found = keys.repeated() if keys and made.verdict.verdict != NOT_JUDGED else None
+        if keys and found is not None:
+            _reject_repeated(made, text, layout, written, keys, found)
+        _hold_against(made, terms.declared)
+        after = source.stamp()
+        if before != after:
+            raise ReadError("F215", value=after, expected=before)
     except ReadError as err:
         return unreadable(blank(source, layout, dialect), err)
+    return made
 
 
 def blank(source: Input, layout: Layout, dialect: Dialect) -> FileVerdict:
@@ -114,8 +165,15 @@ def unreadable(verdict: FileVerdict, err: ReadError) -> Judgement[T]:
     return made
 
 
-def _judge(batch: Batch, layout: Layout, flagged: Flagged, totals: dict[str, Decimal], also: T) -> _Judged[T]:
-    key = pl.struct(layout.key).struct.json_encode() if layout.key else pl.lit(None, pl.String)
+def _judge(
+    batch: Batch,
+    layout: Layout,
+    flagged: Flagged,
+    faults: pl.DataFrame,
+    amounts: pl.DataFrame,
+    keys: repeats.Words | None,
+    also: T,
+) -> _Judged[T]:
     position = {name: number for number, name in enumerate(layout.names, 1)}
 
     def found(check: Check, rows: pl.DataFrame) -> pl.DataFrame:
@@ -129,21 +187,105 @@ def _judge(batch: Batch, layout: Layout, flagged: Flagged, totals: dict[str, Dec
             column=position[name],
             value=pl.col(name),
             expected=check.expected,
-            key=key,
+            key=_key(layout),
         )
 
-    frames = [batch.faults, *(found(check, rows) for check, rows in flagged.violations)]
+    frames = [faults, *(found(check, rows) for check, rows in flagged.violations)]
     faulty = [rows[ROW] for check, rows in flagged.violations if findings.severity(check.code) == ERROR]
     rejected = (
         flagged.suspects.filter(pl.col(ROW).is_in(pl.concat(faulty).implode())) if faulty else flagged.suspects.clear()
     )
+    fine = np.zeros(batch.records, np.bool_)
+    fine[batch.text[ROW].to_numpy() - 1] = True
+    fine[rejected[ROW].to_numpy() - 1] = False
+    kinds = batch.kinds.copy()
+    kinds[np.flatnonzero(kinds == LineKind.RECORD)[~fine]] = LineKind.REJECTED
     return _Judged(
         found=pl.concat(frames).sort("line", "row", "field", "code", maintain_order=True),
         rejected=batch.records - batch.text.height + rejected.height,
-        totals=totals,
+        totals=_sums(amounts),
         rejected_totals=_sums(rejected.select(checks.typed(one) for one in layout.money)),
+        kinds=kinds,
+        keys=keys,
         also=also,
     )
+
+
+def _key(layout: Layout) -> pl.Expr:
+    return pl.struct(layout.key).struct.json_encode() if layout.key else pl.lit(None, pl.String)
+
+
+def _reject_repeated(
+    made: Judgement[T], text: Input, layout: Layout, dialect: Dialect, keys: Keys, found: repeats.Flags
+) -> None:
+    """Put a finding on every record of a repeated key and reject them all; the file is read once more."""
+
+    def work(batch: Batch) -> pl.DataFrame:
+        marks = keys.fingerprints(batch.text)
+        amounts = (checks.typed(one).alias(_AMOUNT + one.name) for one in layout.money)
+        return (
+            batch.text.with_columns(pl.Series(MARK, marks))
+            .filter(repeats.candidates(marks, found))
+            .select(pl.col(ROW).alias(CANDIDATE_ROW), LINE, MARK, *layout.key, *amounts)
+        )
+
+    def gather(batches: Iterator[tuple[Batch, pl.DataFrame]]) -> Frames:
+        gathered, records, lines = Frames(), 0, 0
+        made.lines.seek(0)
+        for batch, frame in batches:
+            kinds = np.frombuffer(made.lines.read(batch.lines), np.uint8)
+            rejected = kinds[kinds <= LineKind.REJECTED] == LineKind.REJECTED
+            gathered.add(
+                frame.with_columns(
+                    pl.Series(_REJECTED, rejected[frame[CANDIDATE_ROW].to_numpy() - 1]),
+                    pl.col(CANDIDATE_ROW) + records,
+                    pl.col(LINE) + lines,
+                )
+            )
+            records += batch.records
+            lines += batch.lines
+        return gathered
+
+    gathered = formats.read(text, dialect, layout.names, work, gather)
+    times = repeats.times(gathered, layout.key, made.verdict.records)
+    verdict = made.verdict
+
+    def repeated() -> Iterator[pl.DataFrame]:
+        for frame in gathered:
+            rows = frame[CANDIDATE_ROW].to_numpy()
+            counted = frame.with_columns(pl.Series(MARK, times[rows])).filter(pl.col(MARK) > 1)
+            newly = counted.filter(~pl.col(_REJECTED))
+            verdict.rejected += newly.height
+            sums = _sums(newly.select(pl.col(_AMOUNT + one.name).alias(one.name) for one in layout.money))
+            verdict.rejected_totals = _added(verdict.rejected_totals, sums)
+            yield findings.frame(
+                REPEATED, counted, file=text.path, member=text.member, row=pl.col(CANDIDATE_ROW), line=pl.col(LINE),
+                field=layout.key[0], column=layout.names.index(layout.key[0]) + 1, value=pl.col(MARK).cast(pl.String),
+                expected="1", key=_key(layout),
+            )  # fmt: skip
+
+    made.findings.merge(repeated())
+    _mark_rejected(made.lines, times > 1)
+    if verdict.verdict == VALID and made.findings.count(ERROR):
+        verdict.verdict = FOUND
+
+
+_AMOUNT, _REJECTED = "\x1famount", "\x1frejected"
+
+
+def _mark_rejected(lines: BinaryIO, rejected: repeats.Flags) -> None:
+    """Turn the lines of these records (by row from 1) into rejected ones."""
+    row = at = 0
+    lines.seek(0)
+    while block := lines.read(1 << 20):
+        kinds = np.frombuffer(block, np.uint8).copy()
+        records = np.flatnonzero(kinds <= LineKind.REJECTED)
+        kinds[records[rejected[row + 1 : row + 1 + len(records)]]] = LineKind.REJECTED
+        lines.seek(at)
+        lines.write(kinds.tobytes())
+        row += len(records)
+        at += len(block)
+        lines.seek(at)
 
 
 def _placed(found: pl.DataFrame, records: int, lines: int, source: Input) -> pl.DataFrame:
@@ -156,32 +298,53 @@ def _placed(found: pl.DataFrame, records: int, lines: int, source: Input) -> pl.
     )
 
 
-def _whole_file(made: Judgement[T], source: Input, dialect: Dialect, unfit: int, widths: Counter[int]) -> None:
-    """Leave a file unjudged where it holds nothing, nothing in it fits, or its end was cut off."""
+def _whole_file(
+    made: Judgement[T], source: Input, dialect: Dialect, unfit: int, widths: Counter[int], terms: Terms
+) -> None:
+    """Leave a file unjudged where it holds nothing, nothing in it fits, or it cannot be read to its end."""
     verdict = made.verdict
     if verdict.records == 0:
-        _stop(made, ReadError("F208"))
+        if not (terms.allow_empty or terms.declared.records == 0):
+            _stop(made, ReadError(EMPTY))
+    elif any(code in STOPPING for code, _, _ in made.findings.counts):
+        verdict.verdict = NOT_JUDGED
     elif unfit == verdict.records and widths:
         permitted = " | ".join(str(width) for width in dialect.widths)
-        mark = NAMES.get(dialect.delimiter, dialect.delimiter)
-        _stop(made, ReadError("F201", split_counts(source), f"{mark}: {permitted}"))
+        _stop(made, ReadError("F201", split_counts(source), f"{named(dialect.delimiter)}: {permitted}"))
     elif unfit == verdict.records:
         _stop(made, ReadError("F202", expected=dialect.encoding))
-    elif any(code == CUT_OFF for code, _, _ in made.findings.counts):
-        verdict.verdict = NOT_JUDGED
     elif made.findings.count(ERROR):
         verdict.verdict = FOUND
+
+
+def _hold_against(made: Judgement[T], declared: Declared) -> None:
+    """Leave a file unjudged that holds other than what was declared of it."""
+    verdict = made.verdict
+    if verdict.verdict == NOT_JUDGED:
+        return
+    for name, found, expected in declared.contradicted(verdict.records, verdict.totals):
+        verdict.verdict = NOT_JUDGED
+        made.findings.add(
+            findings.frame(
+                "B201", _file_of(verdict), file=pl.col("file"), member=pl.col("member"), value=found,
+                expected=expected, field=name,
+            )
+        )  # fmt: skip
+
+
+def _file_of(verdict: FileVerdict) -> pl.DataFrame:
+    return pl.DataFrame({"file": [verdict.path], "member": [verdict.member]}, {"file": pl.String, "member": pl.String})
 
 
 def _stop(made: Judgement[T], err: ReadError) -> None:
     """Turn what made a file unreadable into its one finding."""
     made.verdict.verdict = NOT_JUDGED
-    file = pl.DataFrame({"file": [made.verdict.path], "member": [made.verdict.member]})
     made.findings.replace(
         findings.frame(
-            err.code, file, file=pl.col("file"), member=pl.col("member"), value=err.value, expected=err.expected
+            err.code, _file_of(made.verdict), file=pl.col("file"), member=pl.col("member"), value=err.value,
+            expected=err.expected,
         )
-    )
+    )  # fmt: skip
 
 
 def _added(sums: dict[str, Decimal], more: dict[str, Decimal]) -> dict[str, Decimal]:

@@ -20,7 +20,7 @@ from medpay_cli.formats import ROW, Batch, archive
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.encoding import decoded
 from medpay_cli.formats.header import delimiter_for
-from medpay_cli.judging import NOT_JUDGED, Judgement
+from medpay_cli.judging import NOT_JUDGED, Judgement, Terms
 from medpay_cli.layouts import Layout
 from medpay_cli.matching import MATCHED, OURS, SIDES, THEIRS, ClassSums, Compared, Group, Matched, Reconciliation, Side
 from medpay_cli.recipes import Recipe, RecipeSide
@@ -155,7 +155,7 @@ def _read(side: RecipeSide, path: str, recipe: Recipe, fingerprint: Fingerprint)
     except ReadError as err:
         verdict = judging.blank(Input(source.path, source.member), used, written)
         return _gathered(side, used, judging.unreadable(verdict, err), recipe)
-    made = judging.judge_file(text, used, written, _typing(used, recipe, fingerprint))
+    made = judging.judge_file(text, used, written, _typing(used, recipe, fingerprint), Terms())
     return _gathered(side, used, made, recipe)
 
 
@@ -166,7 +166,7 @@ def _named(side: RecipeSide, recipe: Recipe) -> tuple[Layout, Dialect]:
         columns: dict[str, Any] = {name: {"type": "string"} for name in (*recipe.key, *recipe.compare)}
         columns |= dict.fromkeys(recipe.amounts, amount)
         made = layouts.build({"type": "object", "properties": columns, "x-key": recipe.key}, "")
-        return made, Dialect("", "", quote='"', header=True, other_columns=True, trim=True)
+        return made, Dialect("", "", quote='"', header=True, other_columns=True, free_order=True, trim=True)
     written = dialects.load(side.dialect)
     used = layouts.load(side.layout or written.layout)
     lacking = [name for name in (*recipe.key, *recipe.amounts, *recipe.compare) if used.field(name) is None]
@@ -175,7 +175,7 @@ def _named(side: RecipeSide, recipe: Recipe) -> tuple[Layout, Dialect]:
     for name in recipe.amounts:
         if name not in (field.name for field in used.money):
             raise MedpayError("not_an_amount_field", side=side.name, layout=used.id, name=name)
-    return used, written.fitted(len(used.fields))
+    return used, written.fitted(used.names)
 
 
 def _typing(

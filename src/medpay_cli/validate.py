@@ -11,7 +11,7 @@ from medpay_cli.files import Source
 from medpay_cli.findings import FileVerdict, Findings, Outcome
 from medpay_cli.formats import archive
 from medpay_cli.formats.archive import Input
-from medpay_cli.judging import FOUND, NOT_JUDGED, Judgement
+from medpay_cli.judging import FOUND, NOT_JUDGED, Judgement, Terms
 from medpay_cli.layouts import Layout
 
 
@@ -44,7 +44,7 @@ def chosen(layout: str | None, dialect: str | None) -> tuple[Layout, Dialect]:
     if dialect is not None:
         written = dialects.load(dialect)
         used = layouts.load(layout or written.layout)
-        return used, written.fitted(len(used.fields))
+        return used, written.fitted(used.names)
     wanted = layouts.load(str(layout))
     writing = [one for one in map(dialects.load, dialects.names()) if layouts.load(one.layout).id == wanted.id]
     if len(writing) != 1:
@@ -65,4 +65,4 @@ def _judged(source: Source, layout: Layout, dialect: Dialect, encoding: str | No
         inputs = archive.inputs(source)
     except ReadError as err:
         return [judging.unreadable(judging.blank(Input(source.path, source.member), layout, dialect), err)]
-    return [judging.judge_file(one, layout, dialect, lambda *_: None, encoding) for one in inputs]
+    return [judging.judge_file(one, layout, dialect, lambda *_: None, Terms(encoding)) for one in inputs]

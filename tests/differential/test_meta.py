@@ -48,7 +48,6 @@ REFUSED_IN_FIELD: dict[str, Any] = {
     "contentMediaType": "text/plain",
     "contentSchema": {},
     "default": "1",
-    "examples": ["1"],
     "deprecated": True,
     "readOnly": True,
     "writeOnly": True,

@@ -61,7 +61,26 @@ def record(rng: random.Random, how: Description, width: int, *, damaged: bool) -
             cells[number] = rng.choice(rng.choices((STRANGE, BROKEN, SOUND), weights=(6, 2, 2))[0])
         cells = rng.choice((cells, cells, cells, cells[:-1], cells[1:], cells * 2, [*cells, b""], [*cells, b"", b""],
                             [*cells, b"x"], [*cells, b"null"], [b""] * len(cells)))  # fmt: skip
+    if how.quote:
+        cells = _in_quotes(rng, cells, damaged=damaged)
     return delimiter(how).join(cells)
+
+
+# What only quotes allow in a cell, and quotes in wrong places.
+INSIDE = (b",", b"\n", b"\r\n", b"\r", b'""', b"a,b", b"\n\n", b"", b"null", b'a""b', "医，保".encode(), b"\x1e", BOM)
+MISPLACED = (b'"', b'a"', b'"a"b', b'"a', b'""a', b'"""', b'a""b', b'" ",', b'"\r', b'"a"\r')
+
+
+def _in_quotes(rng: random.Random, cells: list[bytes], *, damaged: bool) -> list[bytes]:
+    """The cells, some of them in quotes, some with quotes in wrong places."""
+    usual = rng.choice((0.0, 0.2, 1.0))
+    quoted = [
+        b'"' + cell.replace(b'"', b'""') + rng.choice((b"", b"", b"", *INSIDE)) + b'"' if rng.random() < usual else cell
+        for cell in cells
+    ]
+    if damaged and quoted and rng.random() < 0.5:
+        quoted[rng.randrange(len(quoted))] = rng.choice(MISPLACED)
+    return quoted
 
 
 def delimiter(how: Description) -> bytes:

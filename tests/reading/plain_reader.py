@@ -26,6 +26,7 @@ class Description:
     nulls: tuple[str, ...] = ()
     delimiter: str = "\t"
     shifted: bool = False  # 11 columns, of which the 7th may be no field
+    quote: str = ""
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Reading:
     faults: list[Fault] = field(default_factory=list)
     count: int = 0
     lines: int = 0
+    stopped: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,22 +48,23 @@ class _Split:
     ended: bool
 
 
+class _BrokenError(Exception):
+    """A quote stands in a wrong place; `at` is where the cell begins."""
+
+    def __init__(self, at: int, *, unclosed: bool = False) -> None:
+        self.at = at
+        self.unclosed = unclosed
+        super().__init__(at)
+
+
 def read(content: bytes, how: Description) -> Reading:
     """Every record and every fault of a file, in file order."""
     made = Reading()
-    split: list[_Split] = []
-    for line, (text, ended) in enumerate(_lines(content.removeprefix(BOM)), 1):
-        made.lines = line
-        if text == b"":
-            made.faults.append((None, line, "F104", None))
-            continue
-        made.count += 1
-        try:
-            cells = text.decode("utf-8", "strict").split(how.delimiter)
-        except UnicodeDecodeError as err:
-            made.faults.append((made.count, line, "F102", f"0x{text[err.start]:02x} @ {err.start + 1}"))
-            continue
-        split.append(_Split(made.count, line, cells, ended))
+    content = content.removeprefix(BOM)
+    if b"\n" not in content and b"\r" in content[:-1]:
+        made.stopped = "F212"
+        return made
+    split = _quoted(content, how, made) if how.quote and how.quote.encode() in content else _plain(content, how, made)
     permitted = how.widths if how.mixed else (_held(split, how.widths),)
     for record in split:
         width = _fitting(record.cells, permitted)
@@ -73,6 +76,99 @@ def read(content: bytes, how: Description) -> Reading:
             made.records.append({"row": record.row, "line": record.line, **values})
     made.faults.sort(key=lambda fault: fault[1])
     return made
+
+
+def _plain(content: bytes, how: Description, made: Reading) -> list[_Split]:
+    split: list[_Split] = []
+    for line, (text, ended) in enumerate(_lines(content), 1):
+        made.lines = line
+        if text == b"":
+            made.faults.append((None, line, "F104", None))
+            continue
+        made.count += 1
+        try:
+            cells = text.decode("utf-8", "strict").split(how.delimiter)
+        except UnicodeDecodeError as err:
+            made.faults.append(
+                (made.count, line, "F102", f"0x{text[err.start]:02x}" + f" @ {err.start + 1}" * (not how.quote))
+            )
+            continue
+        split.append(_Split(made.count, line, cells, ended))
+    return split
+
+
+def _quoted(content: bytes, how: Description, made: Reading) -> list[_Split]:
+    """Records with quotes, character by character; a byte that is no UTF-8 is a surrogate."""
+    text = content.decode("utf-8", "surrogateescape")
+    split: list[_Split] = []
+    at = 0
+    while at < len(text):
+        line = text.count("\n", 0, at) + 1
+        begin = at
+        try:
+            cells, at = _record(text, at, how)
+        except _BrokenError as broken:
+            made.count += 1
+            if broken.unclosed:
+                made.faults.append((made.count, line, "F205", None))
+                made.lines = line
+                return split
+            made.faults.append((made.count, line, "F106", None))
+            stop = text.find("\n", broken.at)
+            at = len(text) if stop < 0 else stop + 1
+            continue
+        if text[begin:at] in ("\n", "\r\n"):
+            made.faults.append((None, line, "F104", None))
+            continue
+        made.count += 1
+        bad = [char for cell in cells for char in cell if "\ud800" <= char <= "\udfff"]
+        if bad:
+            made.faults.append((made.count, line, "F102", f"0x{ord(bad[0]) & 255:02x}"))
+        else:
+            split.append(_Split(made.count, line, cells, text[at - 1] == "\n"))
+    made.lines = text.count("\n") + (not text.endswith("\n"))
+    return split
+
+
+def _record(text: str, at: int, how: Description) -> tuple[list[str], int]:
+    """The cells of the record that begins at `at`, and where the next one begins."""
+    cells = []
+    while True:
+        cell, at = _cell(text, at, how)
+        cells.append(cell)
+        if text.startswith(how.delimiter, at):
+            at += 1
+        elif text.startswith("\r\n", at):
+            return cells, at + 2
+        else:
+            return cells, min(at + 1, len(text))
+
+
+def _cell(text: str, at: int, how: Description) -> tuple[str, int]:
+    begin, cell = at, ""
+    if text.startswith(how.quote, at):
+        at += 1
+        while True:
+            if at >= len(text):
+                raise _BrokenError(begin, unclosed=True)
+            if text[at] != how.quote:
+                cell += text[at]
+                at += 1
+            elif text.startswith(how.quote * 2, at):
+                cell += how.quote
+                at += 2
+            else:
+                at += 1
+                break
+        if at < len(text) and not text.startswith((how.delimiter, "\n", "\r\n"), at):
+            raise _BrokenError(begin)
+        return cell, at
+    while at < len(text) and not text.startswith((how.delimiter, "\n", "\r\n"), at):
+        if text[at] == how.quote:
+            raise _BrokenError(begin)
+        cell += text[at]
+        at += 1
+    return cell, at
 
 
 def _lines(content: bytes) -> list[tuple[bytes, bool]]:

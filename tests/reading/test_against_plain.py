@@ -19,10 +19,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from plain_reader import BOM, Description, Fault, Record, read
 
-from medpay_cli import dialects, formats, layouts
+from medpay_cli import characters, dialects, formats, layouts
+from medpay_cli.errors import ReadError
 from medpay_cli.files import Source
-from medpay_cli.formats import Batch, archive, delimited
+from medpay_cli.formats import Batch, archive, cutting, delimited
 from medpay_cli.formats.archive import Input
+from medpay_cli.formats.cutting import Cut
 
 DETAIL = (
     "setl_id", "mdtrt_id", "psn_no", "medfee_sumamt", "fund_pay_sumamt", "acct_pay", "refd_setl_flag", "exp_content",
@@ -42,6 +44,9 @@ DESCRIBED = {
     "spaces": Description(DETAIL, (2, 3, 5), nulls=("null",), delimiter=" "),
     "neighbours": Description(DETAIL, (2, 3, 4), mixed=True, delimiter=";"),
     "single": Description(DETAIL, (1,), nulls=("null",)),
+    "quoted": Description(DETAIL, (7, 8), nulls=("null",), delimiter=",", quote='"'),
+    "quoted few": Description(DETAIL, (2, 3), mixed=True, delimiter=",", quote='"'),
+    "quoted one": Description(DETAIL, (1,), delimiter=",", quote='"'),
 }
 OWN = {
     "pipes": 'layout = "ledger_result"\ndelimiter = "|"\nwidths = [11, 10, 7]\nmixed_widths = true\n'
@@ -50,6 +55,9 @@ OWN = {
     "spaces": 'layout = "ledger_detail"\ndelimiter = " "\nwidths = [2, 3, 5]\nnulls = ["null"]\n',
     "neighbours": 'layout = "ledger_detail"\ndelimiter = ";"\nwidths = [2, 3, 4]\nmixed_widths = true\n',
     "single": 'layout = "ledger_detail"\ndelimiter = "\\t"\nwidths = [1]\nnulls = ["null"]\n',
+    "quoted": 'layout = "ledger_detail"\ndelimiter = ","\nquote = \'"\'\nwidths = [7, 8]\nnulls = ["null"]\n',
+    "quoted few": 'layout = "ledger_detail"\ndelimiter = ","\nquote = \'"\'\nwidths = [2, 3]\nmixed_widths = true\n',
+    "quoted one": 'layout = "ledger_detail"\ndelimiter = ","\nquote = \'"\'\nwidths = [1]\n',
 }  # fmt: skip
 OWN_HEAD = 'title = { zh = "自定", en = "own" }\nformat = "delimited"\nencoding = "utf-8"\n'
 PARTS = (8 << 20, 4096, 256, 64, 1)
@@ -64,6 +72,7 @@ class Seen:
     faults: list[Fault]
     count: int
     lines: int
+    stopped: str | None = None
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +100,11 @@ def seen(source: Input, dialect: dialects.Dialect, part: int = PARTS[0], piece: 
             made.lines += batch.lines
         return made
 
-    with mock.patch.object(delimited, "PART", part), mock.patch.object(delimited, "PIECE", piece):
-        return formats.read(source, dialect, names, lambda _: None, gather)
+    with mock.patch.object(cutting, "PART", part), mock.patch.object(characters, "PIECE", piece):
+        try:
+            return formats.read(source, dialect, names, lambda _: None, gather)
+        except ReadError as err:
+            return Seen([], [], 0, 0, err.code)
 
 
 def placed(found: pl.DataFrame, before: Seen) -> pl.DataFrame:
@@ -111,6 +123,7 @@ def same(folder: Path, name: str, content: bytes, part: int, piece: int = PIECES
     path.write_bytes(content)
     found = seen(Input(str(path)), load(folder, name), part, piece)
     expected = read(content, DESCRIBED[name])
+    assert found.stopped == expected.stopped
     assert found.faults == expected.faults
     assert found.records == expected.records
     assert (found.count, found.lines) == (expected.count, expected.lines)
@@ -138,6 +151,17 @@ TOKENS = (
 )  # fmt: skip
 
 
+@given(
+    st.lists(
+        st.sampled_from((b'"', b'""', b'"a"', b",", b"\n", b"\r\n", b"\r", b"a", b"\x1e", b"\xff", BOM)), max_size=20
+    )
+)
+@settings(max_examples=400, deadline=None)
+@pytest.mark.parametrize("part", (8 << 20, 8, 1))
+def test_any_sequence_of_quotes_separators_and_text_reads_the_same(folder, part, pieces):
+    same(folder, "quoted few", b"".join(pieces), part)
+
+
 def tokens(name: str) -> st.SearchStrategy[bytes]:
     """Short files in which every token may stand beside every other one."""
     mark = damaged.delimiter(DESCRIBED[name])
@@ -147,7 +171,7 @@ def tokens(name: str) -> st.SearchStrategy[bytes]:
 @given(st.data())
 @settings(max_examples=100, deadline=None)
 def test_any_sequence_of_separators_marks_and_text_reads_the_same(folder, data):
-    name = data.draw(st.sampled_from(["neighbours", "spaces", "single"]))
+    name = data.draw(st.sampled_from(["neighbours", "spaces", "single", "quoted one"]))
     content = data.draw(tokens(name))
     same(folder, name, content, data.draw(st.sampled_from((8 << 20, 8, 1))))
 
@@ -169,7 +193,7 @@ def ledgers(draw, name: str) -> bytes:
     return start + b"".join(lines) + last
 
 
-@pytest.mark.parametrize("name", ["nhsa-3202-upload", "nhsa-3202-result", "pipes", "commas"])
+@pytest.mark.parametrize("name", ["nhsa-3202-upload", "nhsa-3202-result", "pipes", "commas", "quoted"])
 @given(data=st.data())
 @settings(max_examples=40, deadline=None)
 def test_ledgers_with_any_damage_read_the_same(folder, name, data):
@@ -223,15 +247,15 @@ CASES = {
 @pytest.mark.parametrize("part", (8 << 20, 64, 1))
 @pytest.mark.parametrize("content", CASES.values(), ids=CASES.keys())
 def test_what_has_gone_wrong_elsewhere_reads_the_same(folder, content, part):
-    for name in ("nhsa-3202-upload", "single"):
+    for name in ("nhsa-3202-upload", "single", "quoted one"):
         same(folder, name, content, part)
 
 
 def groups(folder: Path, content: bytes) -> list[tuple[int, int, bool]]:
     """Fields per record, records, and whether they were parsed, of each group that one part is split into."""
     dialect = load(folder, "nhsa-3202-upload")
-    part = delimited._Part(content, dialect, tuple("abcdefgh"), None, None, True, 1)
-    return [(group.size, len(group.rows), group.fields is not None) for group in part._irregular()[0]]
+    part = delimited._Part(Cut(content, content, last=True), dialect, tuple("abcdefgh"), None, None)
+    return [(group.size, len(group.rows), group.fields is not None) for group in part._irregular().groups]
 
 
 def test_records_with_a_stray_carriage_return_share_one_frame(folder):
@@ -259,7 +283,7 @@ def opened(folder: Path, container: str, content: bytes) -> Input:
 def batches(source: Input, dialect: dialects.Dialect) -> list[Batch]:
     """Every batch, as it comes."""
     names = layouts.load(dialect.layout).names
-    with mock.patch.object(delimited, "PART", 512):
+    with mock.patch.object(cutting, "PART", 512):
         return formats.read(source, dialect, names, lambda _: None, lambda found: [batch for batch, _ in found])
 
 

@@ -17,7 +17,7 @@ import pytest
 from medpay_command import codes, judged, medpay, medpay_process, places, ties
 
 from medpay_cli.errors import MedpayError
-from medpay_cli.formats import delimited
+from medpay_cli.formats import cutting
 from medpay_cli.validate import validate
 
 CORPUS = os.environ.get("MEDPAY_CORPUS")
@@ -457,14 +457,14 @@ def test_two_runs_write_the_same_bytes(messy, form):
 def test_the_parts_a_file_is_read_in_do_not_show(messy, form):
     whole = medpay("validate", messy, *RESULT, "--format", form)
     for part in (256, 64, 1):
-        with mock.patch.object(delimited, "PART", part):
+        with mock.patch.object(cutting, "PART", part):
             assert medpay("validate", messy, *RESULT, "--format", form) == whole
 
 
 @pytest.mark.parametrize("form", ["json", "ndjson", "csv"])
 def test_findings_beyond_memory_come_back_in_order(messy, form):
     whole = medpay("validate", messy, *RESULT, "--format", form)
-    with mock.patch.object(delimited, "PART", 64), mock.patch("medpay_cli.findings.Findings.IN_MEMORY", 3):
+    with mock.patch.object(cutting, "PART", 64), mock.patch("medpay_cli.findings.Findings.IN_MEMORY", 3):
         assert medpay("validate", messy, *RESULT, "--format", form) == whole
 
 

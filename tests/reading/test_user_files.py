@@ -105,6 +105,7 @@ def test_an_option_for_the_layout_goes_before_the_dialect_s():
 
 @pytest.mark.usefixtures("folder")
 def test_columns_are_found_by_the_names_in_a_header():
+    rewritten("commas.toml", "header = true", "header = true\nfree_order = true")
     Path("cards.csv").write_text(
         "paid,owner,day,card\n100.00,张三,2024-01-31,000001\n-4.5,-,-,00002\n", encoding="utf-8"
     )

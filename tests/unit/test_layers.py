@@ -10,19 +10,19 @@ SRC = Path(__file__).parents[2] / "src" / "medpay_cli"
 ROWS = (
     {"__main__"},
     {"cli"},
-    {"validate", "reconcile", "pages"},
+    {"validate", "reconcile", "pages", "sampling"},
     {"judging", "recipes", "reports"},
-    {"checks", "matching", "formats"},
-    {"screening"},
-    {"layouts", "dialects", "money"},
-    {"findings", "config", "files", "messages", "errors"},
+    {"checks", "matching", "formats", "control"},
+    {"screening", "repeats"},
+    {"layouts", "dialects", "money", "characters"},
+    {"findings", "config", "files", "frames", "messages", "errors"},
 )
 LEVEL = {name: number for number, row in enumerate(ROWS) for name in row}
 ONLY_IN = {
     "click": {"cli"},
     "rich": {"reports.console"},
     "narwhals": {"matching"},
-    "numpy": {"formats.delimited", "screening"},
+    "numpy": {"characters", "formats", "judging", "repeats", "screening"},
     "lxml": set(),
     "jsonschema": {"config"},
 }

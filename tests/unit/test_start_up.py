@@ -9,7 +9,7 @@ HEAVY = ("polars", "numpy", "narwhals", "rich", "jsonschema", "lxml", "medpay_cl
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--version"], ["--help"], ["validate", "--help"], ["reconcile", "--help"], ["demo", "--help"]]
+    "arguments", [["--version"], ["--help"], ["validate", "--help"], ["reconcile", "--help"], ["demo", "--help"], ["sample", "--help"]]
 )
 def test_help_imports_nothing_heavy(arguments):
     program = (
@@ -22,7 +22,7 @@ def test_help_imports_nothing_heavy(arguments):
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("command", ["validate", "reconcile", "list", "show", "explain", "demo"])
+@pytest.mark.parametrize("command", ["validate", "reconcile", "list", "show", "explain", "demo", "sample"])
 def test_every_help_starts_with_an_example(command):
     done = subprocess.run(
         [sys.executable, "-m", "medpay_cli", command, "--help"], capture_output=True, text=True, check=True

@@ -19,6 +19,7 @@ COMMANDS = {
     "list": "List layouts, dialects, recipes or rules.",
     "show": "Show a layout, dialect, recipe or rule.",
     "explain": "Explain a finding code.",
+    "sample": "Write invented records of a layout, clean or broken.",
     "demo": "Write a small invented hospital day.",
 }
 

@@ -9,10 +9,12 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from enum import IntEnum
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
 
     from medpay_cli.dialects import Dialect
@@ -25,21 +27,34 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+class LineKind(IntEnum):
+    """What a line of a file is; the reader does not know which records will be rejected."""
+
+    RECORD = 0
+    REJECTED = 1
+    BLANK = 2
+    MORE = 3  # of the record above
+    HEAD = 4
+
+
 @dataclass(frozen=True)
 class Batch:
     """A run of whole records. Rows and lines count from 1 within the batch until `placed` in the file.
 
     `text` holds the records that fit; `faults` the findings on those that do not (a record finding each, except
-    warnings), so records = text.height + faults that are errors.
+    warnings), so records = text.height + faults that are errors. `kinds` says what each line is, `is_odd` whether
+    some character stands there that no cell should hold.
     """
 
     text: pl.DataFrame
     faults: pl.DataFrame
     records: int
     lines: int
-    fits: dict[int, int] = field(default_factory=dict)
-    width: int | None = None
-    widths: dict[int, int] = field(default_factory=dict)
+    fits: dict[int, int]
+    width: int | None
+    widths: dict[int, int]
+    kinds: np.ndarray[tuple[int], np.dtype[np.uint8]]
+    is_odd: bool
 
 
 def read(

@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -43,6 +44,17 @@ class Input:
     member: str | None = None
     spool: BinaryIO | None = None
     encoding: str | None = None
+
+    def stamp(self) -> str | None:
+        """The size and time of the file: another stamp means another content. None for standard input."""
+        if self.path == "-":
+            return None
+        try:
+            state = Path(self.path).stat()
+        except OSError:
+            return "-"
+        written = datetime.fromtimestamp(state.st_mtime_ns // 10**9, UTC).isoformat()
+        return f"{state.st_size} B, {written}.{state.st_mtime_ns % 10**9:09}"
 
     @contextlib.contextmanager
     def open(self) -> Iterator[BinaryIO]:

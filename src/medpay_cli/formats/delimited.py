@@ -9,26 +9,29 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import polars as pl
 
-from medpay_cli import findings, money
-from medpay_cli.dialects import Dialect, Shifted
-from medpay_cli.errors import InternalError, ReadError
-from medpay_cli.formats import LINE, ROW, Batch
+from medpay_cli import characters, findings
+from medpay_cli.characters import CR, LF, count
+from medpay_cli.dialects import Dialect
+from medpay_cli.errors import InternalError
+from medpay_cli.formats import LINE, ROW, Batch, LineKind
 from medpay_cli.formats.archive import Input
-from medpay_cli.formats.header import BOM, LONGEST_LINE, check_header, columns
-from medpay_cli.formats.quoting import tokens
+from medpay_cli.formats.cells import absent, trimmed, unshifted
+from medpay_cli.formats.cutting import BOM, Cut, Cutter
+from medpay_cli.formats.header import check_header, columns
+from medpay_cli.formats.quoting import Token, tokens
 
-PART = 16 << 20
-PIECE = 1 << 18
-LF, CR = 10, 13
-BLANKS = " \t\u00a0\u3000"
+# Stands for a line end inside quotes while Polars parses; where a part holds it already, records go token by token.
+HELD = b"\x1e"
 
 Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
+Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 Whole = np.ndarray[tuple[int], np.dtype[np.int64]]
 Fault = tuple[int, int, str, str | None]  # row, line, code, value
 FAULT = {"row": pl.UInt64, "line": pl.UInt64, "code": pl.String, "value": pl.String}
@@ -40,51 +43,23 @@ def scan(
     """Tasks that each read one part of the file into a Batch of the columns `names`, in file order.
 
     `width` is the one that holds for the whole file; without it the first part decides where the dialect needs
-    one. Raises ReadError F204 for a line beyond the limit, F205 for a quote that never closes.
+    one. Raises ReadError for what stops the reading of a file.
     """
     with source.open() as stream:
-        rest = _line(stream.readline).removeprefix(BOM)
+        cutter = Cutter(stream, dialect)
+        skipped = [cutter.line() for _ in range(dialect.preamble)]
         header: tuple[str, ...] | None = None
-        if dialect.header and rest:
-            header, rest = columns(rest, dialect), b""
-            check_header(header, names, dialect)
+        if dialect.header and (line := cutter.line()):
+            header = columns(line, dialect)
+            check_header(header, names, dialect, line, iter(cutter.line, b""))
             dialect = replace(dialect, widths=(len(header),))
-        first = True
-        for block, last in _parts(stream, dialect, rest):
-            part = _Part(block, dialect, names, header, width, last, starts_at=2 if first and header else 1)
-            if first and width is None:
+        head = sum(line != b"" for line in skipped) + (header is not None)
+        for number, cut in enumerate(cutter.parts()):
+            part = _Part(cut, dialect, names, header, width, head if number == 0 else 0)
+            if number == 0 and width is None:
                 width = dialect.held_width(part.read().fits)
                 part = replace(part, width=width)
-            first = False
             yield part.read
-
-
-def _parts(stream: object, dialect: Dialect, rest: bytes) -> Iterator[tuple[bytes, bool]]:
-    """Cut the stream after line ends (outside quotes), and say which part is the last."""
-    read, readline = stream.read, stream.readline  # type: ignore[attr-defined]
-    mark = dialect.quote.encode()
-    waiting: bytes | None = None
-    while block := rest + read(PART):
-        rest = b""
-        if not block.endswith(b"\n"):
-            block += _line(readline)
-        while mark and block.count(mark) % 2:
-            more = _line(readline)
-            if not more:
-                raise ReadError("F205")
-            block += more
-        if waiting is not None:
-            yield waiting, False
-        waiting = block
-    if waiting is not None:
-        yield waiting, True
-
-
-def _line(readline: Callable[[int], bytes]) -> bytes:
-    line = readline(LONGEST_LINE)
-    if len(line) == LONGEST_LINE:
-        raise ReadError("F204", value=f"> {LONGEST_LINE}", expected=f"<= {LONGEST_LINE}")
-    return line
 
 
 @dataclass(frozen=True)
@@ -99,68 +74,117 @@ class _Group:
 
 
 @dataclass(frozen=True)
-class _Part:
-    """Some whole records, and how to read them."""
+class _Split:
+    """The records of a part by their size; the lines where records begin, blank lines, and what is wrong so far."""
 
-    block: bytes
+    groups: list[_Group]
+    lines: Whole
+    blank: Whole = field(default_factory=lambda: np.empty(0, np.int64))
+    faults: list[Fault] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Spans:
+    """Where records begin and end in the bytes (`stops` is before the line end), and what is known of each."""
+
+    starts: Whole
+    ends: Whole
+    stops: Whole
+    sizes: Whole
+    rows: Whole
+    lines: Whole
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some whole records, and how to read them; `head` lines of the file stand before them that are no records."""
+
+    cut: Cut
     dialect: Dialect
     names: tuple[str, ...]
     header: tuple[str, ...] | None
     width: int | None
-    last: bool
-    starts_at: int
+    head: int = 0
 
     def read(self) -> Batch:
         """Split into fields, decide which records fit, and name their columns."""
-        if self.dialect.quote and self.dialect.quote.encode() in self.block:
-            groups, faults, records, lines = self._quoted()
+        if self.cut.tokens is not None:
+            split = self._by_token(self.cut.tokens)
+        elif self._holds_line_ends and HELD in self.cut.block:
+            split = self._by_token(tokens(self.cut.block.decode(errors="surrogateescape"), self.dialect).records)
         else:
-            split = self._regular()
-            groups, faults, records, lines = split if split is not None else self._irregular()
-        return self._batch(groups, faults, records, lines)
+            split = self._regular() or self._irregular()
+        return self._batch(split)
 
     @property
     def _allowed(self) -> tuple[int, ...]:
         return (self.width,) if self.width is not None else self.dialect.widths
 
-    def _regular(self) -> tuple[list[_Group], list[Fault], int, int] | None:
+    @cached_property
+    def _is_quoted(self) -> bool:
+        return bool(self.dialect.quote) and self.dialect.quote.encode() in self.cut.block
+
+    @cached_property
+    def _holds_line_ends(self) -> bool:
+        """Whether line ends stand inside quotes."""
+        return self._is_quoted and self.cut.block.count(b"\n") != self.cut.shape.count(b"\n")
+
+    @cached_property
+    def _body(self) -> bytes:
+        """The bytes to parse: every line end is one of the records."""
+        if not self._holds_line_ends:
+            return self.cut.block
+        raw, shape = (np.frombuffer(part, np.uint8) for part in (self.cut.block, self.cut.shape))
+        body = raw.copy()
+        body[(raw == LF) & (shape != LF)] = HELD[0]
+        return body.tobytes()
+
+    def _regular(self) -> _Split | None:
         """One group, if every record is as wide as the first one; None otherwise.
 
         Polars refuses a record with too many fields and pads one with too few. So where it accepts the part, and the
         part holds exactly the delimiters that full records have, no record can be short either.
         """
-        raw = np.frombuffer(self.block, np.uint8)
-        first = self.block.find(b"\n")
-        size = self.block.count(self.dialect.delimiter.encode(), 0, first if first >= 0 else len(self.block)) + 1
-        ends = _count(raw, LF)
+        shape = self.cut.shape
+        raw = np.frombuffer(shape, np.uint8)
+        first = shape.find(b"\n")
+        size = shape.count(self.dialect.delimiter.encode(), 0, first if first >= 0 else len(shape)) + 1
+        ends = count(raw, LF)
         records = ends + int(raw[-1] != LF)
-        if _count(raw, ord(self.dialect.delimiter)) != (size - 1) * records or self._is_tricky(raw, size):
+        if count(raw, ord(self.dialect.delimiter)) != (size - 1) * records or self._is_tricky(raw, size):
             return None
-        fields = self._parse(self.block, size)
+        fields = self._parse(self._body, size)
         if fields is None:
             return None
         if fields.height != records:
             raise InternalError("tie_out", what="records", left=records, right=fields.height)
         if size not in self._allowed and fields.to_series(size - 1).null_count() < records:
             return None
-        numbers = np.arange(records, dtype=np.int64)
-        group = _Group(size, numbers + 1, numbers + self.starts_at, fields)
-        return [group], [], records, records + self.starts_at - 1
+        lines = np.arange(records, dtype=np.int64) + self.head + 1
+        if self._holds_line_ends:
+            lines = self._line_of(np.concatenate(([0], np.flatnonzero(raw == LF)[: records - 1] + 1)).astype(np.int64))
+        return _Split([_Group(size, np.arange(1, records + 1, dtype=np.int64), lines, fields)], lines)
 
     def _is_tricky(self, raw: Bytes, size: int) -> bool:
         """What Polars drops without a word at the ends of its buffer, a stray carriage return, and a blank line that
         could pass for a record of one field."""
-        returns = _count(raw, CR)
+        shape = self.cut.shape
+        returns = count(raw, CR)
         return (
-            self.block.startswith((BOM, b"\r", b"\n"))
-            or self.block.endswith((b"\r", self.dialect.delimiter.encode()))
-            or (returns > 0 and returns != self.block.count(b"\r\n"))
-            or (size == 1 and (b"\n\n" in self.block or b"\n\r\n" in self.block))
+            shape.startswith((BOM, b"\r", b"\n"))
+            or shape.endswith((b"\r", self.dialect.delimiter.encode()))
+            or (returns > 0 and returns != shape.count(b"\r\n"))
+            or (size == 1 and (b"\n\n" in shape or b"\n\r\n" in shape or self._is_quoted))
         )
 
-    def _irregular(self) -> tuple[list[_Group], list[Fault], int, int]:
-        """Group the lines by their number of fields; blank and undecodable lines become faults."""
-        raw = np.frombuffer(self.block, np.uint8)
+    def _line_of(self, starts: Whole) -> Whole:
+        """The line in which each of these bytes stands."""
+        ends = np.flatnonzero(np.frombuffer(self.cut.block, np.uint8) == LF)
+        return np.searchsorted(ends, starts).astype(np.int64) + self.head + 1
+
+    def _irregular(self) -> _Split:
+        """Group the records by their number of fields; blank and undecodable ones become faults."""
+        raw = np.frombuffer(self.cut.shape, np.uint8)
         ends = np.flatnonzero(raw == LF).astype(np.int64)
         if raw[-1] != LF:
             ends = np.append(ends, len(raw))
@@ -171,7 +195,7 @@ class _Part:
         sizes = np.searchsorted(delimiters, stops) - np.searchsorted(delimiters, starts) + 1
         blank = stops == starts
         rows = np.cumsum(~blank)
-        lines = np.arange(len(ends), dtype=np.int64) + self.starts_at
+        lines = self._line_of(starts)
         faults: list[Fault] = [(0, int(line), "F104", None) for line in lines[blank]]
         odd = np.zeros(len(ends), bool)
         carriage = np.flatnonzero(raw == CR)
@@ -180,9 +204,11 @@ class _Part:
         # Polars drops a byte order mark at the start of its buffer: any line may come to stand there.
         marks = np.flatnonzero(raw == BOM[0])
         odd[np.searchsorted(ends, marks[np.isin(marks, starts)])] = True
+        if self._is_quoted:
+            odd |= sizes == 1  # "" alone is a record, an empty line is none
         readable = ~blank
         for _ in range(2):
-            groups = self._groups(starts, ends, stops, sizes, rows, lines, readable, odd)
+            groups = self._groups(_Spans(starts, ends, stops, sizes, rows, lines), readable, odd)
             if groups is not None:
                 break
             undecodable, values = self._undecodable(starts, stops)
@@ -192,104 +218,107 @@ class _Part:
             readable[undecodable] = False
         else:
             raise InternalError("not_reproduced", what="undecodable lines")
-        return groups, faults, int(rows[-1]), len(ends) + self.starts_at - 1
+        return _Split(groups, lines[~blank], lines[blank], faults)
 
-    def _groups(
-        self, starts: Whole, ends: Whole, stops: Whole, sizes: Whole, rows: Whole, lines: Whole,
-        readable: np.ndarray[tuple[int], np.dtype[np.bool_]], odd: np.ndarray[tuple[int], np.dtype[np.bool_]],
-    ) -> list[_Group] | None:  # fmt: skip
-        """The readable lines by their number of fields; None where some are not UTF-8."""
-        raw = np.frombuffer(self.block, np.uint8)
-        spans = np.minimum(ends + 1, len(raw)) - starts
+    def _groups(self, spans: _Spans, readable: Flags, odd: Flags) -> list[_Group] | None:
+        """The readable records by their number of fields; None where some are not UTF-8."""
+        raw = np.frombuffer(self._body, np.uint8)
+        lengths = np.minimum(spans.ends + 1, len(raw)) - spans.starts
         parsed = {width + more for width in self.dialect.widths for more in (0, 1)}
         groups = []
         try:
-            for size in map(int, np.unique(sizes[readable])):
-                chosen = readable & (sizes == size)
+            for size in map(int, np.unique(spans.sizes[readable])):
+                chosen = readable & (spans.sizes == size)
                 plain = chosen & ~odd
                 if size not in parsed:
                     # Ragged whatever they hold, and perhaps a hundred thousand fields wide: only looked at.
-                    raw[np.repeat(chosen, spans)].tobytes().decode()
-                    groups.append(_Group(size, rows[chosen], lines[chosen], None))
+                    raw[np.repeat(chosen, lengths)].tobytes().decode()
+                    groups.append(_Group(size, spans.rows[chosen], spans.lines[chosen], None))
                     continue
                 if plain.any():
-                    fields = self._parse(raw[np.repeat(plain, spans)].tobytes(), size)
+                    fields = self._parse(raw[np.repeat(plain, lengths)].tobytes(), size)
                     if fields is None:
                         return None
-                    groups.append(_Group(size, rows[plain], lines[plain], fields))
+                    groups.append(_Group(size, spans.rows[plain], spans.lines[plain], fields))
                 strange = np.flatnonzero(chosen & odd)
                 if len(strange):
-                    texts = [self.block[starts[number] : stops[number]].decode() for number in strange]
-                    cells = [text.split(self.dialect.delimiter) for text in texts]
-                    groups.append(_Group(size, rows[strange], lines[strange], _frame(cells)))
+                    cells = [self._cells(spans.starts[number], spans.stops[number]) for number in strange]
+                    groups.append(_Group(size, spans.rows[strange], spans.lines[strange], _frame(cells)))
         except UnicodeDecodeError:
             return None
         return groups
 
+    def _cells(self, start: int, stop: int) -> list[str]:
+        text = self.cut.block[start:stop].decode()
+        return tokens(text, self.dialect).records[0].cells if self._is_quoted else text.split(self.dialect.delimiter)
+
     def _parse(self, block: bytes, size: int) -> pl.DataFrame | None:
         """Polars' parser; None where the bytes are not UTF-8 or a record has more fields than `size`."""
         try:
-            return pl.read_csv(
-                block, separator=self.dialect.delimiter, has_header=False, quote_char=None,
+            fields = pl.read_csv(
+                block, separator=self.dialect.delimiter, has_header=False,
+                quote_char=self.dialect.quote if self._is_quoted else None,
                 schema={str(number + 1): pl.String for number in range(size)},
             )  # fmt: skip
         except pl.exceptions.ComputeError as err:
             if any(reason in str(err) for reason in ("utf-8", "more fields")):
                 return None
             raise
+        if self._holds_line_ends:
+            fields = fields.with_columns(pl.all().str.replace_all(HELD.decode(), "\n", literal=True))
+        return fields.with_columns(pl.when(pl.all() != "").then(pl.all())) if self._is_quoted else fields
 
     def _undecodable(self, starts: Whole, stops: Whole) -> tuple[Whole, list[str | None]]:
-        """The lines that are not UTF-8, with their first bad byte where the file itself claims to be UTF-8."""
+        """The records that are not UTF-8, with their first bad byte where the file itself claims to be UTF-8."""
         bad, values = [], list[str | None]()
         for number, (start, stop) in enumerate(zip(starts.tolist(), stops.tolist(), strict=True)):
             try:
-                self.block[start:stop].decode()
+                self.cut.block[start:stop].decode()
             except UnicodeDecodeError as err:
                 bad.append(number)
-                own = self.dialect.encoding == "utf-8"
-                values.append(f"0x{err.object[err.start]:02x} @ {err.start + 1}" if own else None)
+                values.append(
+                    self._bad_byte(err.object[err.start], "" if self.dialect.quote else f" @ {err.start + 1}")
+                )
         return np.array(bad, np.int64), values
 
-    def _quoted(self) -> tuple[list[_Group], list[Fault], int, int]:
-        """Records with quoted fields, token by token: correct before fast."""
-        text = self.block.decode(errors="surrogateescape")
-        records, line_count = tokens(text, self.dialect)
-        faults: list[Fault] = []
-        by_size: dict[int, list[tuple[int, int, list[str]]]] = {}
-        row = 0
-        for line, cells in records:
-            number = line + self.starts_at - 1
-            if cells == [""]:
-                faults.append((0, number, "F104", None))
-                continue
-            row += 1
-            if not cells:
-                faults.append((row, number, "F106", None))
-            elif any(SURROGATE.search(cell) for cell in cells):
-                faults.append((row, number, "F102", None))
-            else:
-                by_size.setdefault(len(cells), []).append((row, number, cells))
-        groups = [
-            _Group(
-                size,
-                np.array([r for r, _, _ in found], np.int64),
-                np.array([n for _, n, _ in found], np.int64),
-                _frame([cells for _, _, cells in found]),
-            )
-            for size, found in by_size.items()
-        ]
-        return groups, faults, row, line_count + self.starts_at - 1
+    def _bad_byte(self, byte: int, place: str) -> str | None:
+        """Shown only where the file itself claims to be UTF-8: from another encoding it is a stand-in."""
+        return f"0x{byte:02x}{place}" if self.dialect.encoding == "utf-8" else None
 
-    def _batch(self, groups: list[_Group], faults: list[Fault], records: int, lines: int) -> Batch:
+    def _by_token(self, found: Sequence[Token]) -> _Split:
+        """Records with quotes in wrong places, one by one."""
+        lines = [one.line + self.head for one in found if not one.blank]
+        blank = [one.line + self.head for one in found if one.blank]
+        faults: list[Fault] = [(0, line, "F104", None) for line in blank]
+        by_size: dict[int, list[tuple[int, int, list[str]]]] = {}
+        for row, (line, cells) in enumerate(zip(lines, (one.cells for one in found if not one.blank), strict=True), 1):
+            if not cells:
+                faults.append((row, line, "F106", None))
+            elif bad := next(filter(None, map(SURROGATE.search, cells)), None):
+                faults.append((row, line, "F102", self._bad_byte(ord(bad[0]) & 0xFF, "")))
+            else:
+                by_size.setdefault(len(cells), []).append((row, line, cells))
+        if self.cut.unclosed:
+            line = self.cut.block.count(b"\n") + self.head + 1
+            lines.append(line)
+            faults.append((len(lines), line, "F205", None))
+        groups = [
+            _Group(size, _whole([row for row, _, _ in of]), _whole([line for _, line, _ in of]),
+                   _frame([cells for _, _, cells in of]))
+            for size, of in by_size.items()
+        ]  # fmt: skip
+        return _Split(groups, _whole(lines), _whole(blank), faults)
+
+    def _batch(self, split: _Split) -> Batch:
         found = Counter[int]()
         fits = Counter[int]()
         texts: list[pl.DataFrame] = []
         ragged: list[pl.DataFrame] = []
-        for group in groups:
+        for group in split.groups:
             found[group.size] += len(group.rows)
             numbers = {ROW: pl.Series(group.rows, dtype=pl.UInt64), LINE: pl.Series(group.lines, dtype=pl.UInt64)}
             if group.fields is None:
-                ragged.append(pl.DataFrame(numbers).select(*_fault_of(group.size)))
+                ragged.append(pl.DataFrame(numbers).select(*self._wrong(group.size)))
                 continue
             spare = group.fields.to_series(group.size - 1).null_count()
             if group.size in self.dialect.widths:
@@ -301,18 +330,61 @@ class _Part:
                 width = group.size
             elif group.size - 1 in self._allowed and spare:
                 width = group.size - 1
-                ragged.append(frame.filter(pl.col(str(group.size)).is_not_null()).select(*_fault_of(group.size)))
+                ragged.append(frame.filter(pl.col(str(group.size)).is_not_null()).select(*self._wrong(group.size)))
                 frame = frame.filter(pl.col(str(group.size)).is_null())
             else:
-                ragged.append(frame.select(*_fault_of(group.size)))
+                ragged.append(frame.select(*self._wrong(group.size)))
                 continue
             texts.append(self._named(frame, width))
         text = pl.concat(texts) if texts else _empty(self.names)
         if len(texts) > 1:
             text = text.sort(ROW)
-        wrong = pl.concat([pl.DataFrame(faults, FAULT, orient="row"), *ragged])
-        text, trimmed = self._trimmed(text)
-        return Batch(text, self._findings(wrong, records, trimmed), records, lines, dict(fits), self.width, dict(found))
+        long = self._too_long(text)
+        wrong = pl.concat([pl.DataFrame(split.faults, FAULT, orient="row"), *ragged, long])
+        if not long.is_empty():
+            text = text.filter(~pl.col(ROW).is_in(long["row"].implode()))
+        text, notes = trimmed(text, self.names) if self.dialect.trim else (text, [])
+        block = self.cut.block
+        lines = self.head + block.count(b"\n") + (block != b"" and not block.endswith(b"\n")) + self.cut.unclosed
+        return Batch(
+            text=text,
+            faults=self._findings(wrong, len(split.lines), notes),
+            records=len(split.lines),
+            lines=lines,
+            fits=dict(fits),
+            width=self.width,
+            widths=dict(found),
+            kinds=self._kinds(split, lines),
+            is_odd=characters.suspected(block),
+        )
+
+    def _kinds(self, split: _Split, lines: int) -> Bytes:
+        """What each line is: see LineKind."""
+        kinds = np.full(lines, LineKind.MORE, np.uint8)
+        kinds[: self.head] = LineKind.HEAD
+        kinds[split.lines - 1] = LineKind.RECORD
+        kinds[split.blank - 1] = LineKind.BLANK
+        return kinds
+
+    def _wrong(self, size: int) -> tuple[pl.Expr, ...]:
+        """The fault of a record with that many fields."""
+        code = "F204" if size > self.dialect.limits.columns else "F101"
+        return (
+            pl.col(ROW).alias("row"),
+            pl.col(LINE).alias("line"),
+            pl.lit(code).alias("code"),
+            pl.lit(str(size)).alias("value"),
+        )
+
+    def _too_long(self, text: pl.DataFrame) -> pl.DataFrame:
+        """The faults of records with a field beyond the limit."""
+        longest = pl.max_horizontal(pl.col(name).str.len_bytes() for name in self.names)
+        limit = self.dialect.limits.field
+        beyond = text.filter(longest > limit) if (text.select(longest.max()).item() or 0) > limit else text.clear()
+        return beyond.select(
+            pl.col(ROW).alias("row"), pl.col(LINE).alias("line"), pl.lit("F204").alias("code"),
+            longest.cast(pl.String).alias("value"),
+        )  # fmt: skip
 
     def _named(self, frame: pl.DataFrame, width: int) -> pl.DataFrame:
         """The layout's columns out of a record's fields; literal nulls become absent."""
@@ -320,40 +392,25 @@ class _Part:
         place = {name: pl.col(str(number)) for number, name in enumerate(names, 1)}
         for case in self.dialect.shifted:
             if case.width == width:
-                place |= _unshifted(case, place, self.dialect)
+                place |= unshifted(case, place, self.dialect)
         return frame.select(
             ROW,
             LINE,
             *(
-                _absent(place[name], self.dialect).alias(name) if name in place else pl.lit(None, pl.String).alias(name)
+                absent(place[name], self.dialect).alias(name) if name in place else pl.lit(None, pl.String).alias(name)
                 for name in self.names
             ),
         )
 
-    def _trimmed(self, text: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
-        if not self.dialect.trim:
-            return text, []
-        cells = {name: pl.col(name).str.strip_chars(BLANKS) for name in self.names}
-        notes = [
-            findings.frame(
-                "F105",
-                text.filter(cell != pl.col(name)),
-                row=pl.col(ROW),
-                line=pl.col(LINE),
-                field=name,
-                value=pl.col(name),
-            )
-            for name, cell in cells.items()
-        ]
-        stripped = text.with_columns(pl.when(cell != "").then(cell).alias(name) for name, cell in cells.items())
-        return stripped, [note for note in notes if not note.is_empty()]
-
     def _findings(self, wrong: pl.DataFrame, records: int, notes: list[pl.DataFrame]) -> pl.DataFrame:
-        expected = " | ".join(str(width) for width in self._allowed)
-        if self.last and not self.block.endswith(b"\n") and not wrong.is_empty():
+        widths = " | ".join(str(width) for width in self._allowed)
+        if self.cut.last and not self.cut.block.endswith(b"\n") and not wrong.is_empty():
             short = (pl.col("code") == "F101") & (pl.col("row") == records)
             short &= pl.col("value").cast(pl.UInt32, strict=False) < min(self._allowed)
             wrong = wrong.with_columns(code=pl.when(short).then(pl.lit("F206")).otherwise("code"))
+        limits = self.dialect.limits
+        expected = {"F101": widths, "F206": widths, "F102": self.dialect.encoding}
+        expected["F204"] = f"<= {limits.field} B, {limits.columns}"
         frames = [
             findings.frame(
                 str(code),
@@ -361,7 +418,7 @@ class _Part:
                 row=pl.when(pl.col("row") > 0).then("row"),
                 line=pl.col("line"),
                 value=pl.col("value"),
-                expected=expected if code in ("F101", "F206") else self.dialect.encoding if code == "F102" else None,
+                expected=expected.get(str(code)),
             )
             for (code,), rows in wrong.partition_by("code", as_dict=True, maintain_order=True).items()
         ]
@@ -369,43 +426,11 @@ class _Part:
         return together.sort("line", "field", "code", maintain_order=True)
 
 
-def _count(raw: Bytes, byte: int) -> int:
-    """How often a byte occurs; in pieces that stay in the processor's cache, for half the time of one sweep."""
-    return sum(int(np.count_nonzero(raw[at : at + PIECE] == byte)) for at in range(0, len(raw), PIECE))
-
-
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def _unshifted(case: Shifted, place: dict[str, pl.Expr], dialect: Dialect) -> dict[str, pl.Expr]:
-    """The fields of a record in which column `skip` is none, wherever the case's conditions hold."""
-    is_amount = money.grammar(16, 2)
-    columns = {number: _absent(pl.col(str(number)), dialect) for number in range(1, case.width + 1)}
-    holds = pl.all_horizontal(
-        *(columns[number].is_null() for number in case.empty),
-        *(columns[number].str.contains(is_amount).fill_null(value=False) for number in case.amount),
-        *(~columns[number].str.contains(is_amount).fill_null(value=False) for number in case.not_amount),
-    )
-    kept = [number for number in columns if number != case.skip]
-    return {
-        name: pl.when(holds).then(pl.col(str(kept[index])) if index < len(kept) else None).otherwise(cell)
-        for index, (name, cell) in enumerate(place.items())
-    }
-
-
-def _absent(cell: pl.Expr, dialect: Dialect) -> pl.Expr:
-    if len(dialect.nulls) == 1:
-        return pl.when(cell != dialect.nulls[0]).then(cell)
-    return pl.when(~cell.is_in(dialect.nulls)).then(cell) if dialect.nulls else cell
-
-
-def _fault_of(size: int) -> tuple[pl.Expr, ...]:
-    return (
-        pl.col(ROW).alias("row"),
-        pl.col(LINE).alias("line"),
-        pl.lit("F101").alias("code"),
-        pl.lit(str(size)).alias("value"),
-    )
+def _whole(numbers: list[int]) -> Whole:
+    return np.array(numbers, np.int64)
 
 
 def _frame(cells: list[list[str]]) -> pl.DataFrame:

@@ -3,51 +3,78 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.formats.archive import Input
+from medpay_cli.formats.cutting import BOM
 from medpay_cli.formats.quoting import tokens
 
-LONGEST_LINE = 16 << 20
-BOM = b"\xef\xbb\xbf"
+DELIMITERS = (",", "\t", ";", "|")
 NAMES = {"\t": "TAB", " ": "SPACE"}
+LONGEST_HEADER = 1 << 20
+FAR = 20
 
 
 def columns(line: bytes, dialect: Dialect) -> tuple[str, ...]:
-    """The names in a header line. Raises ReadError F207 where it cannot be split."""
+    """The names in a header line, each by the field that it means. Raises ReadError F207 where it cannot be split."""
     try:
-        text = line.decode().rstrip("\r\n")
+        text = line.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as err:
         raise ReadError("F202", expected=dialect.encoding) from err
     if not dialect.quote:
-        return tuple(text.split(dialect.delimiter))
-    records, _ = tokens(text, dialect)
-    if len(records) != 1:
-        raise ReadError("F207", value=text[:80])
-    return tuple(records[0][1])
+        found = text.split(dialect.delimiter)
+    else:
+        split = tokens(text, dialect)
+        if len(split.records) != 1 or not split.records[0].cells or split.done < len(text):
+            raise ReadError("F207", value=dialect.quote)
+        found = split.records[0].cells
+    return tuple(dialect.headings.get(name, name) for name in found)
 
 
-def check_header(header: tuple[str, ...], names: tuple[str, ...], dialect: Dialect) -> None:
-    """Refuse a header that repeats or lacks a name of the layout, or has another one. Raises ReadError F207."""
+def check_header(
+    header: tuple[str, ...], names: tuple[str, ...], dialect: Dialect, line: bytes, following: Iterator[bytes]
+) -> None:
+    """Refuse a header that is not the layout's: one finding for all that is wrong with it.
+
+    Raises ReadError F204 (too many columns), F201 (another delimiter) and F207 (names repeated, missing, extra, out of
+    order; or the header stands further down).
+    """
+    if len(header) > dialect.limits.columns:
+        raise ReadError("F204", value=str(len(header)), expected=f"<= {dialect.limits.columns}")
     wrong = [f"{header.count(name)} × {name}" for name in names if header.count(name) > 1]
     lacking = [name for name in names if name not in header]
-    wrong += [f"− {name}" for name in lacking]
     others = [name for name in header if name not in names]
+    if lacking:
+        _look_elsewhere(names, dialect, line, following)
+    near = near_names(others, lacking)
+    wrong += [f"− {name}" + (f" ({near[name]!r}?)" if name in near else "") for name in lacking]
     if others and not dialect.other_columns:
         # The first record of a file without a header may stand here: only names near ours are shown.
-        near = near_names(others, lacking)
-        wrong += [f"+ {name}" for name in near] + [f"+ {len(others) - len(near)}"] * (len(others) > len(near))
+        extra = len([name for name in others if name not in near.values()])
+        wrong += [f"+ {extra}"] * (extra > 0)
+    ordered = [name for name in header if name in names]
+    if not wrong and not dialect.free_order and ordered != list(names):
+        first, expected = next(pair for pair in zip(ordered, names, strict=True) if pair[0] != pair[1])
+        wrong.append(f"{header.index(first) + 1}: {first} → {expected}")
     if wrong:
         raise ReadError("F207", value="; ".join(wrong), expected=", ".join(names))
 
 
-def near_names(found: Iterable[str], wanted: Iterable[str]) -> list[str]:
-    """Those of the names found that are near one of the wanted ones; the others may be somebody's data."""
-    return [name for name in found if get_close_matches(name.strip().lower(), list(wanted), cutoff=0.75)]
+def near_names(found: Iterable[str], wanted: Iterable[str]) -> dict[str, str]:
+    """Wanted name → the found one that is near it; the others found may be somebody's data."""
+    plain = {_plain(name): name for name in found}
+    near = {}
+    for name in wanted:
+        match = get_close_matches(_plain(name), list(plain), n=1, cutoff=0.75)
+        if match:
+            near[name] = plain.pop(match[0])
+    return near
 
 
 def split_counts(source: Input, delimiters: tuple[str, ...] = ("\t", "|", ",", ";", " ")) -> str:
@@ -56,7 +83,7 @@ def split_counts(source: Input, delimiters: tuple[str, ...] = ("\t", "|", ",", "
         lines = stream.read(1 << 16).decode("utf-8", "replace").splitlines()[:1000]
     usual = {mark: Counter(line.count(mark) + 1 for line in lines if line).most_common(1) for mark in delimiters}
     return "; ".join(
-        f"{NAMES.get(mark, mark)}: {counts[0][0]}"
+        f"{named(mark)}: {counts[0][0]}"
         for position, (mark, counts) in enumerate(usual.items())
         if counts and (counts[0][0] > 1 or position == 0)
     )
@@ -64,16 +91,68 @@ def split_counts(source: Input, delimiters: tuple[str, ...] = ("\t", "|", ",", "
 
 def delimiter_for(source: Input, wanted: tuple[str, ...]) -> str:
     """The one of , TAB ; | under which the header holds every wanted column. Raises MedpayError."""
-    with source.open() as stream:
-        line = stream.readline(LONGEST_LINE).removeprefix(BOM)
-    found = []
-    for mark in (",", "\t", ";", "|"):
-        try:
-            if set(wanted) <= set(columns(line, Dialect("", "", delimiter=mark, quote='"'))):
-                found.append(mark)
-        except ReadError:
-            continue
+    line = first_line(source)
+    found = list(_splitting(line, wanted, Dialect("", "", quote='"')))
     if len(found) != 1:
         near = near_names(re.split(r"[,\t;|]", line.decode("utf-8", "replace").strip()), wanted)
-        raise MedpayError("header_lacks", path=source.path, names=", ".join(wanted), found=", ".join(near) or "-")
+        raise MedpayError(
+            "header_lacks", path=source.path, names=", ".join(wanted), found=", ".join(near.values()) or "-"
+        )
     return found[0]
+
+
+def widest_delimiter(source: Input) -> tuple[str, int]:
+    """The one of , TAB ; | that splits the first record into most fields, and how many. Raises MedpayError."""
+    line, sizes = first_line(source), Counter[str]()
+    for mark in DELIMITERS:
+        try:
+            sizes[mark] = len(columns(line, Dialect("", "", delimiter=mark, quote='"')))
+        except ReadError:
+            sizes[mark] = line.count(mark.encode()) + 1
+    (first, most), (_, second) = sizes.most_common(2)
+    if most in (1, second):
+        raise MedpayError("no_delimiter", path=source.path, found=_told(sizes))
+    return first, most
+
+
+def first_line(source: Input) -> bytes:
+    """The first line, without a byte order mark."""
+    with source.open() as stream:
+        return stream.readline(LONGEST_HEADER).removeprefix(BOM)
+
+
+def named(mark: str) -> str:
+    """A delimiter as people write it."""
+    return NAMES.get(mark, mark)
+
+
+def _told(sizes: Mapping[str, int]) -> str:
+    return "; ".join(f"{named(mark)}: {size}" for mark, size in sizes.items())
+
+
+def _look_elsewhere(names: tuple[str, ...], dialect: Dialect, line: bytes, following: Iterator[bytes]) -> None:
+    """Say so where another delimiter would split the header, or where the header stands further down."""
+    other = next(_splitting(line, names, dialect), None)
+    if other is not None:
+        raise ReadError(
+            "F201", value=f"{named(other)}: {len(names)}", expected=f"{named(dialect.delimiter)}: {len(names)}"
+        )
+    for number, below in zip(range(1, FAR), following, strict=False):
+        if next(_splitting(below, names, dialect), None) == dialect.delimiter:
+            at = dialect.preamble + number
+            raise ReadError("F207", value=f"{at + 1} (preamble = {at})", expected=str(dialect.preamble + 1))
+
+
+def _splitting(line: bytes, wanted: tuple[str, ...], dialect: Dialect) -> Iterator[str]:
+    """The delimiters under which a line holds every wanted name."""
+    for mark in dict.fromkeys((dialect.delimiter, *DELIMITERS)):
+        try:
+            if set(wanted) <= set(columns(line, replace(dialect, delimiter=mark))):
+                yield mark
+        except ReadError:
+            continue
+
+
+def _plain(name: str) -> str:
+    """A name without what the eye does not see: width, case, spaces, hidden characters."""
+    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", name)).casefold()

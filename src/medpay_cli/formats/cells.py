@@ -1,0 +1,48 @@
+"""What stands in the cells of records that fit: absent ones, spaces at the ends, records with a column too many."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from medpay_cli import findings, money
+from medpay_cli.dialects import Dialect, Shifted
+from medpay_cli.formats import LINE, ROW
+
+BLANKS = " \t\u00a0\u3000"
+
+
+def absent(cell: pl.Expr, dialect: Dialect) -> pl.Expr:
+    """The cell, null where the dialect writes nothing so."""
+    if len(dialect.nulls) == 1:
+        return pl.when(cell != dialect.nulls[0]).then(cell)
+    return pl.when(~cell.is_in(dialect.nulls)).then(cell) if dialect.nulls else cell
+
+
+def unshifted(case: Shifted, place: dict[str, pl.Expr], dialect: Dialect) -> dict[str, pl.Expr]:
+    """The fields of a record in which column `skip` is none, wherever the case's conditions hold."""
+    is_amount = money.grammar(16, 2)
+    columns = {number: absent(pl.col(str(number)), dialect) for number in range(1, case.width + 1)}
+    holds = pl.all_horizontal(
+        *(columns[number].is_null() for number in case.empty),
+        *(columns[number].str.contains(is_amount).fill_null(value=False) for number in case.amount),
+        *(~columns[number].str.contains(is_amount).fill_null(value=False) for number in case.not_amount),
+    )
+    kept = [number for number in columns if number != case.skip]
+    return {
+        name: pl.when(holds).then(pl.col(str(kept[index])) if index < len(kept) else None).otherwise(cell)
+        for index, (name, cell) in enumerate(place.items())
+    }
+
+
+def trimmed(text: pl.DataFrame, names: tuple[str, ...]) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """The text without spaces around its cells, and a finding for each cell that had some."""
+    cells = {name: pl.col(name).str.strip_chars(BLANKS) for name in names}
+    notes = [
+        findings.frame(
+            "F105", text.filter(cell != pl.col(name)), row=pl.col(ROW), line=pl.col(LINE), field=name,
+            value=pl.col(name),
+        )
+        for name, cell in cells.items()
+    ]  # fmt: skip
+    stripped = text.with_columns(pl.when(cell != "").then(cell).alias(name) for name, cell in cells.items())
+    return stripped, [note for note in notes if not note.is_empty()]

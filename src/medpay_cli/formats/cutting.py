@@ -1,0 +1,140 @@
+"""Cut a stream of text into parts of whole records, in bounded memory, and take off what is no record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+from medpay_cli.dialects import Dialect
+from medpay_cli.errors import ReadError
+from medpay_cli.formats import quoting
+from medpay_cli.formats.quoting import Token
+
+PART = 16 << 20
+BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Some whole records: as they stand, and `shape`, in which every delimiter and line end is one of the records.
+
+    Where the quoting is broken there is no shape, but `tokens`; `unclosed` says that a quote opens behind them that
+    never closes. `last` is the end of the file.
+    """
+
+    block: bytes
+    shape: bytes = b""
+    tokens: tuple[Token, ...] | None = None
+    unclosed: bool = False
+    last: bool = False
+
+
+class Cutter:
+    """A stream on its way: first its head line by line, then its parts."""
+
+    def __init__(self, stream: BinaryIO, dialect: Dialect) -> None:
+        self._stream = stream
+        self._dialect = dialect
+        self._mark = dialect.quote.encode()
+        self._ahead = self._first()
+
+    def _first(self) -> bytes:
+        first = self._line().removeprefix(BOM)
+        if not first.endswith(b"\n") and b"\r" in first.removesuffix(b"\r"):
+            raise ReadError("F212", value="CR", expected="LF | CR LF")
+        return first
+
+    def line(self) -> bytes:
+        """The next line; empty at the end. Raises ReadError F204 for one beyond the limit."""
+        line, self._ahead = self._ahead or self._line(), b""
+        return line
+
+    def parts(self) -> Iterator[Cut]:
+        """What is left, in parts of whole records without the footer.
+
+        Raises ReadError F204, F213 where the end of the last line is missing, F214 where the footer is.
+        """
+        footer = len(self._dialect.footer)
+        waiting: Cut | None = None
+        for cut in self._cuts():
+            if waiting is not None and footer and cut.block.count(b"\n") <= footer and not waiting.unclosed:
+                waiting = self._whole(waiting.block + cut.block)  # the footer may begin in the part before
+                continue
+            if waiting is not None:
+                yield waiting
+            waiting = cut
+        if waiting is None:
+            if footer:
+                raise ReadError("F214", expected=", ".join(self._dialect.footer))
+            return
+        if self._dialect.final_line_end and not waiting.block.endswith(b"\n"):
+            raise ReadError("F213")
+        if footer and not waiting.unclosed:
+            waiting = self._whole(self._without_footer(waiting.block))
+        if waiting.block or waiting.unclosed:
+            yield replace(waiting, last=True)
+
+    def _cuts(self) -> Iterator[Cut]:
+        rest, self._ahead = self._ahead, b""
+        while True:
+            read = self._stream.read(PART)
+            block = rest + read
+            rest = b""
+            if not block:
+                return
+            if not block.endswith(b"\n"):
+                block += self._line()
+            if not self._mark or self._mark not in block:
+                yield Cut(block, block)
+                continue
+            block += self._until_closed(block)
+            cut = self._whole(block)
+            rest = block[len(cut.block) :]
+            if rest and (not read or len(rest) > self._dialect.limits.field):
+                yield replace(cut, unclosed=True)
+                return
+            if cut.block:
+                yield cut
+
+    def _until_closed(self, block: bytes) -> bytes:
+        """The lines that follow, up to the one that closes the open quote, if it closes soon."""
+        more, is_open = b"", block.count(self._mark) % 2 == 1
+        while is_open and len(more) <= self._dialect.limits.field:
+            line = self._line()
+            if not line:
+                break
+            more += line
+            is_open ^= line.count(self._mark) % 2 == 1
+        return more
+
+    def _whole(self, block: bytes) -> Cut:
+        """The records that the block holds whole."""
+        if not self._mark or self._mark not in block:
+            return Cut(block, block)
+        shape = quoting.shape(block, self._dialect)
+        if shape is not None:
+            return Cut(block, shape)
+        text = block.decode(errors="surrogateescape")
+        found = quoting.tokens(text, self._dialect)
+        done = len(text[: found.done].encode(errors="surrogateescape"))
+        return Cut(block[:done], tokens=tuple(found.records))
+
+    def _without_footer(self, block: bytes) -> bytes:
+        """The block without its last lines. Raises ReadError F214 where they do not begin as the footer does."""
+        for begins in reversed(self._dialect.footer):
+            body = block.removesuffix(b"\n")
+            at = body.rfind(b"\n") + 1
+            if not body[at:].startswith(begins.encode()):
+                raise ReadError("F214", expected=begins)
+            block = block[:at]
+        return block
+
+    def _line(self) -> bytes:
+        limit = self._dialect.limits.line
+        line = self._stream.readline(limit + 1)
+        if len(line) > limit:
+            if b"\n" not in line and b"\r" in line:
+                raise ReadError("F212", value="CR", expected="LF | CR LF")
+            raise ReadError("F204", value=f"> {limit}", expected=f"<= {limit}")
+        return line

@@ -1,0 +1,100 @@
+"""Keys that stand in several records of a file, found in bounded memory.
+
+Every record leaves a 64-bit fingerprint of its key. Fingerprints that occur twice name candidates, and the text of the
+candidates' keys decides: a fingerprint is never evidence. A key with an empty part is never a repeated one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from io import SEEK_END
+
+import numpy as np
+import polars as pl
+
+from medpay_cli import files
+from medpay_cli.frames import Frames
+
+# So many keys are held at a time; more are looked at in several rounds.
+AT_ONCE = 4_000_000
+BITS = 24
+# Columns of a frame of candidates; no field of a layout can be called so.
+CANDIDATE_ROW, MARK = "\x1fcandidate", "\x1fmark"
+
+Words = np.ndarray[tuple[int], np.dtype[np.uint64]]
+Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
+Times = np.ndarray[tuple[int], np.dtype[np.uint32]]
+
+
+class Keys:
+    """The keys of a file, record by record."""
+
+    def __init__(self, key: tuple[str, ...]) -> None:
+        self._key = key
+        # Drawn anew for every run, so that nobody can prepare keys with equal fingerprints.
+        self._seeds = [secrets.randbits(63) for _ in key]
+        self._spool = files.spool()
+        self._count = 0
+
+    def clear(self) -> None:
+        """Forget every record."""
+        self._spool.seek(0)
+        self._spool.truncate()
+        self._count = 0
+
+    def fingerprints(self, text: pl.DataFrame) -> Words:
+        """One per record; 0 where a part of the key is empty."""
+        whole = pl.all_horizontal(pl.col(name).is_not_null() for name in self._key)
+        # UInt64 wraps; each hash has a seed of its own.
+        mixed = pl.sum_horizontal(pl.col(name).hash(seed) for name, seed in zip(self._key, self._seeds, strict=True))
+        words: Words = text.select(pl.when(whole).then(mixed | 1).otherwise(0).cast(pl.UInt64)).to_series().to_numpy()
+        return words
+
+    def add(self, fingerprints: Words) -> None:
+        """Take in the fingerprints of some records."""
+        self._spool.seek(0, SEEK_END)
+        self._spool.write(fingerprints.tobytes())
+        self._count += len(fingerprints)
+
+    def repeated(self) -> Flags | None:
+        """A filter that lets every repeated key through and few others; None where no key is repeated."""
+        found = np.zeros(1 << BITS, np.bool_)
+        rounds = 1 + self._count // AT_ONCE
+        for number in range(rounds):
+            words = np.concatenate([
+                block if rounds == 1 else block[block % np.uint64(rounds) == number] for block in self._blocks()
+            ])  # fmt: skip
+            words.sort()
+            twice = words[1:][(words[1:] == words[:-1]) & (words[1:] != 0)]
+            found[_top(twice)] = True
+        return found if found.any() else None
+
+    def _blocks(self) -> Iterator[Words]:
+        self._spool.seek(0)
+        yield np.empty(0, np.uint64)
+        while block := self._spool.read(8 << 20):
+            yield np.frombuffer(block, np.uint64)
+
+
+def candidates(fingerprints: Words, found: Flags) -> pl.Series:
+    """Which records the filter lets through."""
+    return pl.Series(found[_top(fingerprints)] & (fingerprints != 0))
+
+
+def times(frames: Frames, key: tuple[str, ...], records: int) -> Times:
+    """How often the key of each candidate record stands in the file, by row (from 1); 0 for all other records.
+
+    `frames` hold the candidates: CANDIDATE_ROW, MARK (the fingerprint) and the columns of the key.
+    """
+    counted = np.zeros(records + 1, np.uint32)
+    rounds = 1 + frames.height // AT_ONCE
+    for number in range(rounds):
+        parts = [frame.filter(pl.col(MARK) % rounds == number).select(CANDIDATE_ROW, *key) for frame in frames]
+        rows = pl.concat(parts).select(CANDIDATE_ROW, pl.len().over(key).alias(MARK))
+        counted[rows[CANDIDATE_ROW].to_numpy()] = rows[MARK].to_numpy()
+    return counted
+
+
+def _top(words: Words) -> Words:
+    return words >> np.uint64(64 - BITS)
