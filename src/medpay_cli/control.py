@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,11 @@ def load(path: str) -> Declared:
     if made == Declared():
         raise MedpayError("no_totals", path=path)
     return made
+
+
+def joined(declarations: Iterable[Declared]) -> Declared:
+    """Everything that was declared. Raises MedpayError where it contradicts itself."""
+    return reduce(Declared.joined, declarations, Declared())
 
 
 def _declared(name: str, value: str, origin: str) -> Declared:

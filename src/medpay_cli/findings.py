@@ -163,3 +163,6 @@ class Outcome:
     # Field name → (zh title, en title), and the sensitive fields, of every layout used.
     titles: dict[str, tuple[str, str]]
     sensitivity: dict[str, str]
+    # Code prefixes that were left out, or the only ones that were held.
+    ignored: tuple[str, ...] = ()
+    selected: tuple[str, ...] = ()

@@ -27,8 +27,9 @@ from medpay_cli.repeats import CANDIDATE_ROW, MARK, Keys
 
 T = TypeVar("T")
 VALID, FOUND, NOT_JUDGED, STRUCTURE_ONLY = "valid", "findings", "not_judged", "structure_only"
-# Findings on one record that leave the whole file unjudged: a limit, an open quote, an end that was cut off.
-STOPPING = {"F204", "F205", "F206"}
+# Findings on one record that leave the whole file unjudged: a limit or an open quote; an end that was cut off.
+STOPPING = {"F204", "F205"}
+CUT_OFF = "F206"
 REPEATED = "B101"
 EMPTY = "F208"
 
@@ -56,12 +57,14 @@ class Terms:
 
 @dataclass(frozen=True)
 class Judgement(Generic[T]):
-    """The verdict on a file, its findings, what `also` made of each batch, and what each line is (LineKind)."""
+    """The verdict on a file, its findings, what `also` made of each batch, and what each line is (LineKind): `footer`
+    lines come after those."""
 
     verdict: FileVerdict
     findings: Findings
     also: list[T] = field(default_factory=list)
     lines: BinaryIO = field(default_factory=files.spool)
+    footer: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ def judge_file(
         return _judge(batch, layout, flagged, faults, amounts, fingerprints, also(batch, flagged, amounts))
 
     def gather(batches: Iterator[tuple[Batch, _Judged[T]]]) -> Judgement[T]:
-        made = Judgement[T](blank(text, layout, written), Findings())
+        made = Judgement[T](blank(text, layout, written), Findings(), footer=len(dialect.footer))
         verdict, lines, unfit = made.verdict, 0, 0
         widths = Counter[int]()
         if keys:
@@ -126,7 +129,6 @@ def judge_file(
         return made
 
     try:
-        before = source.stamp()
         text = decoded(source, terms.encoding, dialect.encoding)
         written = replace(dialect, encoding=text.encoding)
         made = formats.read(text, written, layout.names, work, gather)
@@ -134,9 +136,7 @@ def judge_file(
         if keys and found is not None:
             _reject_repeated(made, text, layout, written, keys, found)
         _hold_against(made, terms.declared)
-        after = source.stamp()
-        if before != after:
-            raise ReadError("F215", value=after, expected=before)
+        source.check_unchanged()
     except ReadError as err:
         return unreadable(blank(source, layout, dialect), err)
     return made
@@ -313,6 +313,8 @@ def _whole_file(
         _stop(made, ReadError("F201", split_counts(source), f"{named(dialect.delimiter)}: {permitted}"))
     elif unfit == verdict.records:
         _stop(made, ReadError("F202", expected=dialect.encoding))
+    elif any(code == CUT_OFF for code, _, _ in made.findings.counts):
+        verdict.verdict = NOT_JUDGED
     elif made.findings.count(ERROR):
         verdict.verdict = FOUND
 

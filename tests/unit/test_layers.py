@@ -11,6 +11,7 @@ ROWS = (
     {"__main__"},
     {"cli"},
     {"validate", "reconcile", "pages", "sampling"},
+    {"recognition", "separating"},
     {"judging", "recipes", "reports"},
     {"checks", "matching", "formats", "control"},
     {"screening", "repeats"},
@@ -22,7 +23,7 @@ ONLY_IN = {
     "click": {"cli"},
     "rich": {"reports.console"},
     "narwhals": {"matching"},
-    "numpy": {"characters", "formats", "judging", "repeats", "screening"},
+    "numpy": {"characters", "formats", "judging", "repeats", "screening", "separating"},
     "lxml": set(),
     "jsonschema": {"config"},
 }

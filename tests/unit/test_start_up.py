@@ -9,7 +9,15 @@ HEAVY = ("polars", "numpy", "narwhals", "rich", "jsonschema", "lxml", "medpay_cl
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--version"], ["--help"], ["validate", "--help"], ["reconcile", "--help"], ["demo", "--help"], ["sample", "--help"]]
+    "arguments",
+    [
+        ["--version"],
+        ["--help"],
+        ["validate", "--help"],
+        ["reconcile", "--help"],
+        ["demo", "--help"],
+        ["sample", "--help"],
+    ],
 )
 def test_help_imports_nothing_heavy(arguments):
     program = (

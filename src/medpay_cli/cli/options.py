@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -40,6 +42,46 @@ def reports(formats: tuple[str, ...]) -> Callable[[F], F]:
         return command
 
     return add
+
+
+def declared(form: str, file: str) -> Callable[[F], F]:
+    """--expect, --totals and --allow-empty."""
+    several: dict[str, Any] = {"multiple": True}
+    added = [
+        click.option("--expect", metavar=form, help="Declared count and sums; otherwise exit 3.", **several),
+        click.option("--totals", metavar=file, help="A 3201 or 3202 request that declares them.", **several),
+        click.option("--allow-empty", is_flag=True, help="A file without records is valid."),
+    ]
+
+    def add(command: F) -> F:
+        for option in reversed(added):
+            command = option(command)
+        return command
+
+    return add
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Callable[[int], None]]:
+    """Count records on stderr while the work goes on, if a person is looking."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    done, shown = 0, 0.0
+
+    def tick(records: int) -> None:
+        nonlocal done, shown
+        done += records
+        if time.monotonic() - shown > 0.2:
+            shown = time.monotonic()
+            sys.stderr.write(f"\r{done:,} ")
+            sys.stderr.flush()
+
+    try:
+        yield tick
+    finally:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
 
 
 def lang(command: F) -> F:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,23 +10,56 @@ import click
 from medpay_cli.cli import options
 
 FORMATS = ("text", "json", "ndjson", "csv")
+FILE: dict[str, Any] = {"type": click.Path(path_type=Path), "metavar": "FILE"}
 
 
 @click.command("validate")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--layout", metavar="ID|FILE.json", help="Record layout; newest version unless named.")
-@click.option("--dialect", metavar="NAME|FILE.toml", help="File habits; follows from the layout where it is clear.")
+@click.option("--layout", metavar="ID|FILE.json|none", help="Record layout, newest version; none: structure only.")
+@click.option("--dialect", metavar="NAME|FILE.toml", help="File habits; recognised where it is clear.")
 @click.option("--encoding", metavar="NAME", help="Encoding of the files, before what the dialect declares.")
+@click.option("--accepted", **FILE, help="Write the accepted records here, byte for byte.")
+@click.option("--rejected", **FILE, help="Write the others here, and why into FILE.why.csv.")
+@click.option("--select", metavar="CODES", help="Hold only these rules (prefixes, by comma).")
+@click.option("--ignore", metavar="CODES", help="Leave these rules out (prefixes, by comma).")
+@click.option(
+    "--fail-on", type=click.Choice(["error", "warning", "never"]), default="error", help="From when to exit with 1."
+)
+@options.declared("records=N,COL=AMOUNT", "FILE")
 @options.reports(FORMATS)
 def command(
-    paths: tuple[str, ...], layout: str | None, dialect: str | None, encoding: str | None, **report: Any
-) -> int:
+    paths: tuple[str, ...], layout: str | None, dialect: str | None, encoding: str | None, accepted: Path | None,
+    rejected: Path | None, select: str | None, ignore: str | None, fail_on: str, expect: tuple[str, ...],
+    totals: tuple[str, ...], allow_empty: bool, **report: Any,
+) -> int:  # fmt: skip
     """Example: medpay validate upload.zip --dialect nhsa-3202-upload
 
     Check files against a layout. PATH is a file, - for stdin, a .gz, a .zip or archive.zip!/member.
     """
-    from medpay_cli.validate import validate
+    from medpay_cli import control
+    from medpay_cli.judging import Terms
+    from medpay_cli.validate import Targets, validate
 
-    outcome = validate(paths, layout, dialect, encoding=encoding)
+    with options.progress() as tick:
+        outcome = validate(
+            paths,
+            layout,
+            dialect,
+            terms=Terms(
+                encoding=encoding,
+                selected=_codes(select),
+                ignored=_codes(ignore),
+                declared=control.joined([*map(control.expected, expect), *map(control.load, totals)]),
+                allow_empty=allow_empty,
+                tick=tick,
+            ),
+            fail_on=fail_on,
+            targets=Targets(accepted, rejected) if accepted or rejected else None,
+            style=options.style(report),
+        )
     options.emit(outcome, FORMATS, **report)
     return outcome.exit_code
+
+
+def _codes(text: str | None) -> tuple[str, ...]:
+    return tuple(code.strip() for code in text.split(",")) if text is not None else ()

@@ -38,23 +38,22 @@ FREE = 1 << 20
 
 @dataclass(frozen=True)
 class Input:
-    """One file to read, as often as needed; once decoded, `encoding` names what it was written in."""
+    """One file to read, as often as needed; once decoded, `encoding` names what it was written in.
+
+    `stamp` holds its size and time when it was opened: with another stamp it is another file.
+    """
 
     path: str
     member: str | None = None
     spool: BinaryIO | None = None
     encoding: str | None = None
+    stamp: str | None = None
 
-    def stamp(self) -> str | None:
-        """The size and time of the file: another stamp means another content. None for standard input."""
-        if self.path == "-":
-            return None
-        try:
-            state = Path(self.path).stat()
-        except OSError:
-            return "-"
-        written = datetime.fromtimestamp(state.st_mtime_ns // 10**9, UTC).isoformat()
-        return f"{state.st_size} B, {written}.{state.st_mtime_ns % 10**9:09}"
+    def check_unchanged(self) -> None:
+        """Raises ReadError F215 where the file is no longer the one that was opened."""
+        now = _stamp(self.path)
+        if now != self.stamp:
+            raise ReadError("F215", value=now, expected=self.stamp)
 
     @contextlib.contextmanager
     def open(self) -> Iterator[BinaryIO]:
@@ -85,6 +84,18 @@ class Input:
                 yield stream
 
 
+def _stamp(path: str) -> str | None:
+    """The size and time of a file; None for standard input."""
+    if path == "-":
+        return None
+    try:
+        state = Path(path).stat()
+    except OSError as err:
+        return err.strerror
+    written = datetime.fromtimestamp(state.st_mtime_ns // 10**9, UTC).isoformat()
+    return f"{state.st_size} B, {written}.{state.st_mtime_ns % 10**9:09}"
+
+
 def _is_gzip(path: str) -> bool:
     return path.lower().endswith(".gz")
 
@@ -103,7 +114,7 @@ def inputs(source: Source) -> list[Input]:
         spool = files.spool()
         shutil.copyfileobj(sys.stdin.buffer, spool, 1 << 20)
         return [Input("-", spool=spool)]
-    path = Path(source.path)
+    path, stamp = Path(source.path), _stamp(source.path)
     if not path.is_file():
         raise MedpayError("not_a_file" if path.exists() else "no_such_file", path=source.path)
     try:
@@ -114,11 +125,11 @@ def inputs(source: Source) -> list[Input]:
     if not source.path.lower().endswith(".zip"):
         if source.member is not None:
             raise MedpayError("not_an_archive", path=source.path)
-        return [Input(source.path)]
-    return _members(source)
+        return [Input(source.path, stamp=stamp)]
+    return _members(source, stamp)
 
 
-def _members(source: Source) -> list[Input]:
+def _members(source: Source, stamp: str | None) -> list[Input]:
     try:
         with _archive(source.path) as archive:
             members = [info for info in archive.infolist() if not info.is_dir()]
@@ -138,7 +149,7 @@ def _members(source: Source) -> list[Input]:
         chosen = found
     else:
         raise MedpayError("which_member", path=source.path, found=", ".join(found) or "-")
-    return [Input(source.path, member) for member in chosen]
+    return [Input(source.path, member, stamp=stamp) for member in chosen]
 
 
 def _archive(path: str) -> zipfile.ZipFile:

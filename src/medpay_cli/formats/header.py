@@ -101,18 +101,24 @@ def delimiter_for(source: Input, wanted: tuple[str, ...]) -> str:
     return found[0]
 
 
-def widest_delimiter(source: Input) -> tuple[str, int]:
-    """The one of , TAB ; | that splits the first record into most fields, and how many. Raises MedpayError."""
-    line, sizes = first_line(source), Counter[str]()
-    for mark in DELIMITERS:
+def widest_delimiter(source: Input, dialect: Dialect | None = None) -> tuple[str, int]:
+    """The delimiter of the dialect, else the one of , TAB ; | that splits the first record into most fields; and how
+    many. Raises MedpayError where none or several do."""
+    with source.open() as stream:
+        lines = iter(lambda: stream.readline(LONGEST_HEADER), b"")
+        first = next((line for line in lines if line.strip(b"\r\n")), b"").removeprefix(BOM)
+    sizes = {}
+    for mark in (dialect.delimiter,) if dialect else DELIMITERS:
+        tried = replace(dialect or Dialect("", "", quote='"'), delimiter=mark, headings={})
         try:
-            sizes[mark] = len(columns(line, Dialect("", "", delimiter=mark, quote='"')))
+            sizes[mark] = len(columns(first, tried))
         except ReadError:
-            sizes[mark] = line.count(mark.encode()) + 1
-    (first, most), (_, second) = sizes.most_common(2)
-    if most in (1, second):
+            sizes[mark] = first.count(mark.encode()) + 1
+    most = max(sizes.values())
+    widest = [mark for mark, size in sizes.items() if size == most]
+    if dialect is None and (most == 1 or len(widest) > 1):
         raise MedpayError("no_delimiter", path=source.path, found=_told(sizes))
-    return first, most
+    return widest[0], most
 
 
 def first_line(source: Input) -> bytes:

@@ -36,6 +36,7 @@ def _table(kind: str) -> dict[str, Callable[[Any, BinaryIO, Style], None]]:
             "json": machine.validation_json,
             "ndjson": machine.validation_ndjson,
             "csv": machine.validation_csv,
+            "why": machine.why,
         },
         "Reconciliation": {"text": statement_text.reconciliation, "json": statement.to_json},
     }

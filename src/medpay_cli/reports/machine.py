@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import polars as pl
 
 from medpay_cli import findings, money
-from medpay_cli.findings import COLUMNS, FileVerdict, Outcome
+from medpay_cli.findings import COLUMNS, ERROR, FileVerdict, Outcome
 from medpay_cli.reports import Style
 
 HIDDEN = "***"
@@ -49,6 +49,19 @@ def validation_csv(outcome: Outcome, out: BinaryIO, style: Style) -> None:
         out.write(buffer.getvalue())
 
 
+WHY = ("row", "line", "code", "field", "message")
+
+
+def why(outcome: Outcome, out: BinaryIO, style: Style) -> None:
+    """Why each rejected record was: every finding at error level, with a header."""
+    out.write((",".join(WHY) + "\n").encode())
+    for found in outcome.findings.frames():
+        wrong = found.filter((pl.col("severity") == ERROR) & pl.col("row").is_not_null())
+        buffer = io.BytesIO()
+        worded(wrong, outcome, style).select(WHY).write_csv(buffer, include_header=False)
+        out.write(buffer.getvalue())
+
+
 def summary(outcome: Outcome, shown: int) -> dict[str, Any]:
     """Everything of the validate document but the findings themselves."""
     return {
@@ -58,6 +71,8 @@ def summary(outcome: Outcome, shown: int) -> dict[str, Any]:
         "files": [_file(one) for one in outcome.files],
         "counts": outcome.findings.counted(),
         "not_judged": [],
+        **({"selected": list(outcome.selected)} if outcome.selected else {}),
+        **({"ignored": list(outcome.ignored)} if outcome.ignored else {}),
         "findings_shown": shown,
         "findings_total": outcome.findings.total,
     }

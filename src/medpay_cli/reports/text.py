@@ -12,6 +12,8 @@ from medpay_cli.reports import Style
 from medpay_cli.reports.console import Page, printable, yuan
 from medpay_cli.reports.machine import worded
 
+VERDICTS = ("valid", "structure_only", "findings", "not_judged")
+
 
 def validation(outcome: Outcome, out: BinaryIO, style: Style) -> None:
     """Findings by code, files with their totals, the verdict as the last line."""
@@ -20,10 +22,11 @@ def validation(outcome: Outcome, out: BinaryIO, style: Style) -> None:
     for one in outcome.files:
         _file(page, one, words)
     verdicts = [one.verdict for one in outcome.files]
-    parts = [
-        f"{words[name]} {verdicts.count(name)}" for name in ("valid", "findings", "not_judged") if name in verdicts
-    ]
+    parts = [f"{words[name]} {verdicts.count(name)}" for name in VERDICTS if name in verdicts]
     counts = ", ".join(f"{words[level]} {outcome.findings.count(level):,}" for level in (ERROR, WARNING))
+    for word, codes in (("only_held", outcome.selected), ("not_held", outcome.ignored)):
+        if codes:
+            page.line(f"{words[word]}: {', '.join(codes)}")
     page.title(f"{words['verdict']}: {', '.join(parts)} ({counts})")
     out.write(page.bytes)
 
@@ -63,7 +66,9 @@ def _place(finding: dict[str, Any], words: dict[str, str], *, several: bool) -> 
 
 def _file(page: Page, one: FileVerdict, words: dict[str, str]) -> None:
     name = one.path if one.member is None else f"{one.path}!/{one.member}"
-    page.line(f"{printable(name)} [{one.layout}, {one.dialect}, {one.encoding}]: {words[one.verdict]}")
+    page.line(
+        f"{printable(name)} [{one.layout or '-'}, {one.dialect or '-'}, {one.encoding or '-'}]: {words[one.verdict]}"
+    )
     counted = (("records", one.records), ("accepted", one.records - one.rejected), ("rejected", one.rejected))
     page.line("  " + ", ".join(f"{words[word]} {number:,}" for word, number in counted))
     if one.totals and one.verdict != "not_judged":
