@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Iterator
@@ -52,17 +54,18 @@ def spool() -> BinaryIO:
 def whole(path: Path) -> Iterator[BinaryIO]:
     """Write `path` so that it is seen whole or not at all: temp beside it, 0600, fsync, rename, folder fsync.
 
-    Raises StorageError when the folder cannot be written or the disk is full.
+    What runs that were killed left of it is swept first. Raises StorageError when the folder cannot be written or the
+    disk is full.
     """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     with storage(path):
+        _sweep(path)
+        handle, part = _part(path)
         try:
-            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            part.replace(path)
+                part.replace(path)
             folder = os.open(path.parent, os.O_RDONLY)
             try:
                 os.fsync(folder)
@@ -70,6 +73,35 @@ def whole(path: Path) -> Iterator[BinaryIO]:
                 os.close(folder)
         finally:
             part.unlink(missing_ok=True)
+
+
+def _part(path: Path) -> tuple[int, Path]:
+    """A new file beside `path`, locked for as long as it is open: so another run knows that somebody writes it."""
+    while True:
+        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with contextlib.suppress(OSError):  # a file system without locks has no sweep either
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with contextlib.suppress(FileNotFoundError):
+            if part.stat().st_ino == os.fstat(handle).st_ino:
+                return handle, part
+        os.close(handle)  # swept by another run before the lock held
+
+
+def _sweep(path: Path) -> None:
+    """Remove our own leftovers of `path` that no living run has locked."""
+    ours = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}\.part")
+    leftovers: list[Path] = []
+    with contextlib.suppress(PermissionError):
+        leftovers = [one for one in path.parent.iterdir() if ours.fullmatch(one.name)]
+    for other in leftovers:
+        with contextlib.suppress(OSError):
+            handle = os.open(other, os.O_WRONLY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                other.unlink()
+            finally:
+                os.close(handle)
 
 
 @contextlib.contextmanager

@@ -260,8 +260,7 @@ def _reject_repeated(
             verdict.rejected_totals = _added(verdict.rejected_totals, sums)
             yield findings.frame(
                 REPEATED, counted, file=text.path, member=text.member, row=pl.col(CANDIDATE_ROW), line=pl.col(LINE),
-                field=layout.key[0], column=layout.names.index(layout.key[0]) + 1, value=pl.col(MARK).cast(pl.String),
-                expected="1", key=_key(layout),
+                value=pl.col(MARK).cast(pl.String), expected="1", key=_key(layout),
             )  # fmt: skip
 
     made.findings.merge(repeated())

@@ -17,15 +17,13 @@ class RecipeSide:
     layout: str | None
     dialect: str | None
     title: dict[str, str]
-    encoding: str | None = None
 
-    def told(self, layout: str | None, dialect: str | None, encoding: str | None) -> RecipeSide:
+    def told(self, layout: str | None, dialect: str | None) -> RecipeSide:
         """The same side read otherwise; another dialect brings its own layout unless one is named too."""
         return replace(
             self,
             layout=layout or (None if dialect else self.layout),
             dialect=dialect or self.dialect,
-            encoding=encoding,
         )
 
 

@@ -60,20 +60,22 @@ def reconcile(
     *,
     layout: Mapping[str, str] | None = None,
     dialect: Mapping[str, str] | None = None,
-    encoding: Mapping[str, str] | None = None,
+    terms: Mapping[str, Terms] | None = None,
     tolerance: Mapping[str, Decimal] | None = None,
     accepted_only: bool = False,
 ) -> Reconciliation:
     """Match the two files in `sides` (side name → PATH) as the recipe says; amounts in yuan.
 
-    `layout`, `dialect` and `encoding` replace the recipe's own for a side, `tolerance` a column's. Wrong data is in the
-    result; raises MedpayError for what cannot be done as asked, InternalError where the bridge does not tie.
+    `layout` and `dialect` replace the recipe's own for a side, `tolerance` a column's; a side is read on its `terms`.
+    Wrong data is in the result; raises MedpayError for what cannot be done as asked, InternalError where the bridge
+    does not tie.
     """
     fingerprint = screening.fingerprinting(recipe.key, (*recipe.amounts, *recipe.compare))
     both = {
         name: _read(
-            one.told(*(option.get(one.name) for option in (layout or {}, dialect or {}, encoding or {}))),
+            one.told(*(option.get(one.name) for option in (layout or {}, dialect or {}))),
             sides[one.name],
+            (terms or {}).get(one.name) or Terms(),
             recipe,
             fingerprint,
         )
@@ -142,20 +144,20 @@ def write_folder(result: Reconciliation, folder: Path, style: Style) -> None:
         reports.write(result, "json", out, style)
 
 
-def _read(side: RecipeSide, path: str, recipe: Recipe, fingerprint: Fingerprint) -> _Read:
+def _read(side: RecipeSide, path: str, terms: Terms, recipe: Recipe, fingerprint: Fingerprint) -> _Read:
     source = Source.parse(path)
     used, written = _named(side, recipe)
     try:
         inputs = archive.inputs(source)
         if len(inputs) != 1:
             raise MedpayError("one_input", path=path)
-        text = decoded(inputs[0], side.encoding, written.encoding)
+        text = decoded(inputs[0], terms.encoding, written.encoding)
         if side.dialect is None:
             written = replace(written, delimiter=delimiter_for(text, used.names))
     except ReadError as err:
         verdict = judging.blank(Input(source.path, source.member), used, written)
         return _gathered(side, used, judging.unreadable(verdict, err), recipe)
-    made = judging.judge_file(text, used, written, _typing(used, recipe, fingerprint), Terms())
+    made = judging.judge_file(text, used, written, _typing(used, recipe, fingerprint), terms)
     return _gathered(side, used, made, recipe)
 
 

@@ -65,7 +65,7 @@ REFUSED_IN_FIELD: dict[str, Any] = {
 }
 IN_FIELD = (
     *("$ref", "type", "title", "description", "minLength", "maxLength", "pattern", "format"),
-    *("enum", "const", "minimum", "maximum"),
+    *("enum", "const", "minimum", "maximum", "examples"),
 )
 IN_LAYOUT = ("$schema", "$id", "$defs", "type", "title", "description", "properties", "required")
 REFUSED_IN_LAYOUT = [keyword for keyword in (*IN_FIELD, *REFUSED_IN_FIELD) if keyword not in IN_LAYOUT]

@@ -48,8 +48,8 @@ def test_a_copy_in_another_encoding_has_the_same_findings_and_totals(tmp_path, w
 
 def test_a_bad_byte_rejects_its_record_under_a_declared_encoding(tmp_path):
     path = tmp_path / "bad.txt"
-    good = RECORD.format(n=1, memo="测").encode("gb18030")
-    path.write_bytes(good + good.replace(b"\tM\t", b"\t\xff\t") + good)
+    good, bad, other = (RECORD.format(n=number, memo="测").encode("gb18030") for number in (1, 2, 3))
+    path.write_bytes(good + bad.replace(b"\tM\t", b"\t\xff\t") + other)
     made = validate(path, "--encoding", "gb18030")
     assert (made["exit_code"], made["files"][0]["records"], made["files"][0]["rejected"]) == (1, 3, 1)
     assert [(one["row"], one["code"]) for one in made["findings"]] == [(2, "F102")]

@@ -176,5 +176,9 @@ CREATE VIEW findings AS
         UNION ALL
         SELECT side, 'L104', 'refd_setl_flag', count(*) FILTER (refd_setl_flag NOT IN ('0', '1'))
         FROM records GROUP BY side
+        UNION ALL
+        SELECT side, 'B101', NULL, sum(records)::BIGINT
+        FROM (SELECT side, setl_id, count(*) AS records FROM records WHERE setl_id IS NOT NULL GROUP BY ALL)
+        WHERE records > 1 GROUP BY side
     )
     WHERE count > 0;

@@ -10,7 +10,7 @@ SRC = Path(__file__).parents[2] / "src" / "medpay_cli"
 ROWS = (
     {"__main__"},
     {"cli"},
-    {"validate", "reconcile", "pages", "sampling"},
+    {"validate", "reconcile", "inspection", "pages", "sampling"},
     {"recognition", "separating"},
     {"judging", "recipes", "reports"},
     {"checks", "matching", "formats", "control"},

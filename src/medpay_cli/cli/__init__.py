@@ -16,6 +16,7 @@ PIPE = 128 + signal.SIGPIPE
 COMMANDS = {
     "validate": "Check files against a layout.",
     "reconcile": "Match two sides and explain every difference.",
+    "inspect": "Say what a file is, with the evidence.",
     "list": "List layouts, dialects, recipes or rules.",
     "show": "Show a layout, dialect, recipe or rule.",
     "explain": "Explain a finding code.",

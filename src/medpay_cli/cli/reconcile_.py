@@ -13,6 +13,7 @@ from medpay_cli.cli import options
 from medpay_cli.errors import MedpayError
 
 if TYPE_CHECKING:
+    from medpay_cli.control import Declared
     from medpay_cli.recipes import Recipe
 
 FORMATS = ("text", "json")
@@ -31,30 +32,38 @@ FORMATS = ("text", "json")
 @click.option("--dialect", "dialects", multiple=True, metavar="SIDE=NAME", help="Read this side in another dialect.")
 @click.option("--encoding", "encodings", multiple=True, metavar="SIDE=NAME", help="This side's encoding.")
 @click.option("--tolerance", "tolerances", multiple=True, metavar="COL=AMOUNT", help="Amount within which COL agrees.")
+@options.declared("SIDE:records=N,COL=AMOUNT", "SIDE=FILE")
 @click.option("--accepted-only", is_flag=True, help="Leave unreadable records out instead of stopping.")
 @options.reports(FORMATS)
 def command(
     sides: tuple[str, str], recipe: str | None, key: str | None, amount: str | None, compare: str | None,
     output_dir: Path | None, layouts: tuple[str, ...], dialects: tuple[str, ...], encodings: tuple[str, ...],
-    tolerances: tuple[str, ...], accepted_only: bool, **report: Any,
+    tolerances: tuple[str, ...], expect: tuple[str, ...], totals: tuple[str, ...], allow_empty: bool,
+    accepted_only: bool, **report: Any,
 ) -> int:  # fmt: skip
     """Example: medpay reconcile hospital.txt platform.txt --recipe ledger --output-dir out
 
     Match two sides and explain every difference to the fen. SIDE is a PATH, in the recipe's order, or NAME=PATH.
     """
+    from medpay_cli.judging import Terms
     from medpay_cli.reconcile import reconcile, write_folder
 
     used = _recipe(recipe, key, amount, compare)
     names = [side.name for side in used.sides]
-    result = reconcile(
-        _bound(sides, names),
-        used,
-        layout=_by_side("--layout", layouts, names),
-        dialect=_by_side("--dialect", dialects, names),
-        encoding=_by_side("--encoding", encodings, names),
-        tolerance=_tolerance(tolerances, used.amounts),
-        accepted_only=accepted_only,
-    )
+    encoding, declared = _by_side("--encoding", encodings, names), _declared(expect, totals, names)
+    with options.progress() as tick:
+        result = reconcile(
+            _bound(sides, names),
+            used,
+            layout=_by_side("--layout", layouts, names),
+            dialect=_by_side("--dialect", dialects, names),
+            terms={
+                name: Terms(encoding=encoding.get(name), declared=declared[name], allow_empty=allow_empty, tick=tick)
+                for name in names
+            },
+            tolerance=_tolerance(tolerances, used.amounts),
+            accepted_only=accepted_only,
+        )
     if output_dir is not None:
         write_folder(result, output_dir, options.style(report))
     options.emit(result, FORMATS, **report)
@@ -106,6 +115,24 @@ def _by_side(option: str, texts: tuple[str, ...], names: list[str]) -> dict[str,
             raise MedpayError("unknown_side", name=name, names=", ".join(names))
         found[known] = value
     return found
+
+
+def _declared(expect: tuple[str, ...], totals: tuple[str, ...], names: list[str]) -> dict[str, Declared]:
+    """What was declared of each side: SIDE:records=N,COL=AMOUNT and SIDE=FILE."""
+    from medpay_cli import control
+
+    found: dict[str, list[Declared]] = {name: [] for name in names}
+    for option, texts, mark, read in (
+        ("--expect", expect, ":", control.expected),
+        ("--totals", totals, "=", control.load),
+    ):
+        for text in texts:
+            side, _, value = text.partition(mark)
+            known = _known(side, names)
+            if known is None or not value:
+                raise MedpayError("side_option", option=option, text=text, form=f"SIDE{mark}… ({', '.join(names)})")
+            found[known].append(read(value))
+    return {name: control.joined(of) for name, of in found.items()}
 
 
 def _tolerance(texts: tuple[str, ...], amounts: tuple[str, ...]) -> dict[str, Decimal]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from difflib import get_close_matches
 
@@ -104,21 +104,34 @@ def delimiter_for(source: Input, wanted: tuple[str, ...]) -> str:
 def widest_delimiter(source: Input, dialect: Dialect | None = None) -> tuple[str, int]:
     """The delimiter of the dialect, else the one of , TAB ; | that splits the first record into most fields; and how
     many. Raises MedpayError where none or several do."""
+    if dialect is not None:
+        return dialect.delimiter, _size(_first_record(source), dialect)
+    sizes = delimiter_counts(source)
+    most = max(sizes.values())
+    widest = [mark for mark in DELIMITERS if sizes[named(mark)] == most]
+    if most == 1 or len(widest) > 1:
+        told = "; ".join(f"{name}: {size}" for name, size in sizes.items())
+        raise MedpayError("no_delimiter", path=source.path, found=told)
+    return widest[0], most
+
+
+def delimiter_counts(source: Input) -> dict[str, int]:
+    """Into how many fields each of , TAB ; | splits the first record."""
+    first = _first_record(source)
+    return {named(mark): _size(first, Dialect("", "", delimiter=mark, quote='"')) for mark in DELIMITERS}
+
+
+def _first_record(source: Input) -> bytes:
     with source.open() as stream:
         lines = iter(lambda: stream.readline(LONGEST_HEADER), b"")
-        first = next((line for line in lines if line.strip(b"\r\n")), b"").removeprefix(BOM)
-    sizes = {}
-    for mark in (dialect.delimiter,) if dialect else DELIMITERS:
-        tried = replace(dialect or Dialect("", "", quote='"'), delimiter=mark, headings={})
-        try:
-            sizes[mark] = len(columns(first, tried))
-        except ReadError:
-            sizes[mark] = first.count(mark.encode()) + 1
-    most = max(sizes.values())
-    widest = [mark for mark, size in sizes.items() if size == most]
-    if dialect is None and (most == 1 or len(widest) > 1):
-        raise MedpayError("no_delimiter", path=source.path, found=_told(sizes))
-    return widest[0], most
+        return next((line for line in lines if line.strip(b"\r\n")), b"").removeprefix(BOM)
+
+
+def _size(record: bytes, dialect: Dialect) -> int:
+    try:
+        return len(columns(record, replace(dialect, headings={})))
+    except ReadError:
+        return record.count(dialect.delimiter.encode()) + 1
 
 
 def first_line(source: Input) -> bytes:
@@ -130,10 +143,6 @@ def first_line(source: Input) -> bytes:
 def named(mark: str) -> str:
     """A delimiter as people write it."""
     return NAMES.get(mark, mark)
-
-
-def _told(sizes: Mapping[str, int]) -> str:
-    return "; ".join(f"{named(mark)}: {size}" for mark, size in sizes.items())
 
 
 def _look_elsewhere(names: tuple[str, ...], dialect: Dialect, line: bytes, following: Iterator[bytes]) -> None:

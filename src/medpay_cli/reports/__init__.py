@@ -28,7 +28,7 @@ def write(outcome: Any, name: str, out: BinaryIO, style: Style) -> None:
 
 
 def _table(kind: str) -> dict[str, Callable[[Any, BinaryIO, Style], None]]:
-    from medpay_cli.reports import machine, statement, statement_text, text
+    from medpay_cli.reports import inspection, machine, statement, statement_text, text
 
     reports: dict[str, dict[str, Callable[[Any, BinaryIO, Style], None]]] = {
         "Outcome": {
@@ -38,6 +38,7 @@ def _table(kind: str) -> dict[str, Callable[[Any, BinaryIO, Style], None]]:
             "csv": machine.validation_csv,
             "why": machine.why,
         },
+        "Inspection": {"text": inspection.text, "json": inspection.to_json},
         "Reconciliation": {"text": statement_text.reconciliation, "json": statement.to_json},
     }
     return reports[kind]

@@ -1,0 +1,28 @@
+"""`medpay inspect`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from medpay_cli.cli import options
+
+FORMATS = ("text", "json")
+
+
+@click.command("inspect")
+@click.argument("path", metavar="PATH")
+@click.option("--encoding", metavar="NAME", help="Encoding of the file, if you know it.")
+@options.reports(FORMATS)
+def command(path: str, encoding: str | None, **report: Any) -> int:
+    """Example: medpay inspect upload.zip
+
+    Say what a file is, with the evidence: encoding, line ends, dialect and layout, counts and totals.
+    Exit code 2 where it is not recognised.
+    """
+    from medpay_cli.inspection import inspect
+
+    inspection = inspect(path, encoding)
+    options.emit(inspection, FORMATS, **report)
+    return inspection.exit_code

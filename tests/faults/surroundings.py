@@ -1,0 +1,40 @@
+"""Run `medpay` in a process of its own, in surroundings that a test chooses, and look at all that it leaves behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+MEDPAY = (sys.executable, "-m", "medpay_cli")
+UPLOAD = ("--dialect", "nhsa-3202-upload")
+# Set by the shell that runs the tests, and no part of the surroundings under test.
+LANGUAGE = ("LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LANGUAGE", "TZ", "PYTHONUTF8", "PYTHONCOERCECLOCALE")
+
+
+def run(*args: object, environment: dict[str, str] | None = None, **options) -> subprocess.CompletedProcess[bytes]:
+    """Run a command to its end, in English unless the environment or an option says otherwise."""
+    return subprocess.run(
+        [*MEDPAY, *map(str, args)],
+        **{"capture_output": True, "check": False, "timeout": 300, "env": surrounded(environment), **options},
+    )
+
+
+def surrounded(environment: dict[str, str] | None = None) -> dict[str, str]:
+    """Our own environment without its language and time zone, and with what is given."""
+    own = {name: value for name, value in os.environ.items() if name not in LANGUAGE}
+    return {**own, "MEDPAY_LANG": "en", **(environment or {})}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, hidden ones too, by its path in it."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def ledger(records: int, *, every: int = 0, bad: str = "1.005", first: int = 0) -> bytes:
+    """A 3202 upload of invented settlements; every n-th has an amount that is none."""
+    return "".join(
+        f"S{row:08}\tM{row}\tP{row % 997}\t{bad if every and row % every == 0 else f'{row}.00'}\t0.00\t0.00\t0\n"
+        for row in range(first, first + records)
+    ).encode()
