@@ -63,13 +63,21 @@ def flag(text: pl.DataFrame, checks: tuple[Check, ...]) -> Flagged:
     """
     if not checks or text.is_empty():
         return Flagged(text, text.clear(), [])
-    suspected = [check.suspected for check in checks if check.suspected is not None]
-    suspects = text.filter(pl.any_horizontal(suspected).fill_null(value=False))
-    if suspects.is_empty():
-        return Flagged(text, suspects, [])
-    flags = suspects.select(check.violated.alias(str(number)) for number, check in enumerate(checks))
+    by_field: dict[str, list[pl.Expr]] = {}
+    for check in checks:
+        if check.suspected is not None:
+            by_field.setdefault(check.field.name, []).append(check.suspected)
+    suspected = text.select(pl.any_horizontal(of).fill_null(value=False).alias(name) for name, of in by_field.items())
+    # Most fields are beyond suspicion in a whole batch: their exact tests are left out.
+    hit = [name for name in by_field if suspected[name].any()]
+    if not hit:
+        return Flagged(text, text.clear(), [])
+    suspects = text.filter(suspected.select(pl.any_horizontal(hit)).to_series())
+    exact = [check for check in checks if check.field.name in hit]
+    # Lazily, so that a pattern which several checks of a field need is matched once.
+    flags = suspects.lazy().select(check.violated.alias(str(number)) for number, check in enumerate(exact)).collect()
     violations = [
-        (check, suspects.filter(flags[str(number)])) for number, check in enumerate(checks) if flags[str(number)].any()
+        (check, suspects.filter(flags[str(number)])) for number, check in enumerate(exact) if flags[str(number)].any()
     ]
     return Flagged(text, suspects, violations)
 
@@ -79,6 +87,8 @@ def amounts(flagged: Flagged, fields: Sequence[Field], row: str) -> pl.DataFrame
 
     `row` is the column that numbers the records.
     """
+    if flagged.suspects.height * 4 > flagged.text.height:
+        return flagged.text.select(map(typed, fields))
     # What is no suspect has passed the grammar, so its cast can lose nothing and needs no second look.
     exact = flagged.text.select(pl.col(one.name).cast(pl.Decimal(38, one.scale), strict=False) for one in fields)
     outside = {one.name: flagged.suspects.filter(is_outside(one))[row] for one in fields}

@@ -51,7 +51,7 @@ class Frames:
             # Nobody can open it, and nothing is left of it when we are killed.
             self._file = cast("BinaryIO", tempfile.TemporaryFile(prefix="medpay-"))  # noqa: SIM115
         buffer = io.BytesIO()
-        pl.concat(self._held).write_ipc(buffer, compression="lz4")
+        pl.concat(self._held).write_ipc(buffer, compression="zstd")
         self._file.seek(0, io.SEEK_END)
         self._file.write(buffer.getbuffer())
         self._ends.append(self._file.tell())

@@ -192,19 +192,19 @@ def _judge(
 
     frames = [faults, *(found(check, rows) for check, rows in flagged.violations)]
     faulty = [rows[ROW] for check, rows in flagged.violations if findings.severity(check.code) == ERROR]
-    rejected = (
-        flagged.suspects.filter(pl.col(ROW).is_in(pl.concat(faulty).implode())) if faulty else flagged.suspects.clear()
-    )
     fine = np.zeros(batch.records, np.bool_)
-    fine[batch.text[ROW].to_numpy() - 1] = True
-    fine[rejected[ROW].to_numpy() - 1] = False
+    rows = batch.text[ROW].to_numpy() - 1
+    fine[rows] = True
+    for wrong in faulty:
+        fine[wrong.to_numpy() - 1] = False
+    rejected = amounts.filter(pl.Series(~fine[rows])) if faulty else amounts.clear()
     kinds = batch.kinds.copy()
     kinds[np.flatnonzero(kinds == LineKind.RECORD)[~fine]] = LineKind.REJECTED
     return _Judged(
         found=pl.concat(frames).sort("line", "row", "field", "code", maintain_order=True),
-        rejected=batch.records - batch.text.height + rejected.height,
+        rejected=batch.records - int(fine.sum()),
         totals=_sums(amounts),
-        rejected_totals=_sums(rejected.select(checks.typed(one) for one in layout.money)),
+        rejected_totals=_sums(rejected),
         kinds=kinds,
         keys=keys,
         also=also,

@@ -9,8 +9,11 @@ from pathlib import Path
 
 MEDPAY = (sys.executable, "-m", "medpay_cli")
 UPLOAD = ("--dialect", "nhsa-3202-upload")
-# Set by the shell that runs the tests, and no part of the surroundings under test.
-LANGUAGE = ("LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LANGUAGE", "TZ", "PYTHONUTF8", "PYTHONCOERCECLOCALE")
+# Set by whoever runs the tests, and no part of the surroundings under test unless a test sets it.
+ELSEWHERE = (
+    "LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LANGUAGE", "TZ", "PYTHONUTF8", "PYTHONCOERCECLOCALE",
+    "PYTHONUNBUFFERED", "NO_COLOR", "TERM", "COLUMNS",
+)  # fmt: skip
 
 
 def run(*args: object, environment: dict[str, str] | None = None, **options) -> subprocess.CompletedProcess[bytes]:
@@ -22,8 +25,8 @@ def run(*args: object, environment: dict[str, str] | None = None, **options) -> 
 
 
 def surrounded(environment: dict[str, str] | None = None) -> dict[str, str]:
-    """Our own environment without its language and time zone, and with what is given."""
-    own = {name: value for name, value in os.environ.items() if name not in LANGUAGE}
+    """Our own environment without its language, time zone and terminal, and with what is given."""
+    own = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
     return {**own, "MEDPAY_LANG": "en", **(environment or {})}
 
 

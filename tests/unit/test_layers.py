@@ -16,7 +16,7 @@ ROWS = (
     {"checks", "matching", "formats", "control"},
     {"screening", "repeats"},
     {"layouts", "dialects", "money", "characters"},
-    {"findings", "config", "files", "frames", "messages", "errors"},
+    {"findings", "config", "files", "frames", "parallel", "messages", "errors"},
 )
 LEVEL = {name: number for number, row in enumerate(ROWS) for name in row}
 ONLY_IN = {

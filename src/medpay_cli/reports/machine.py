@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import partial
 from typing import Any, BinaryIO
 
 import polars as pl
 
 from medpay_cli import findings, money
 from medpay_cli.findings import COLUMNS, ERROR, FileVerdict, Outcome
+from medpay_cli.parallel import in_order
 from medpay_cli.reports import Style
 
 HIDDEN = "***"
@@ -34,19 +36,38 @@ def validation_json(outcome: Outcome, out: BinaryIO, style: Style) -> None:
 
 def validation_ndjson(outcome: Outcome, out: BinaryIO, style: Style) -> None:
     """Every finding on a line of its own, then the summary."""
-    for found in outcome.findings.frames():
-        for finding in _records(worded(found, outcome, style)):
-            out.write(_line({"type": "finding", **finding}))
+
+    def lines(found: pl.DataFrame) -> pl.DataFrame:
+        # Polars encodes a million in a second, Python one in eight microseconds; the key is JSON already.
+        return worded(found, outcome, style).select(
+            pl.struct(pl.lit("finding").alias("type"), pl.exclude("key")).struct.json_encode().str.strip_suffix("}")
+            + pl.lit(',"key":')
+            + pl.col("key").fill_null("null")
+            + pl.lit("}")
+        )
+
+    _write_all(outcome, lines, out, quoted=False)
     out.write(_line({"type": "summary", **summary(outcome, outcome.findings.total)}))
 
 
 def validation_csv(outcome: Outcome, out: BinaryIO, style: Style) -> None:
     """Every finding, with a header."""
     out.write((",".join(COLUMNS) + "\n").encode())
-    for found in outcome.findings.frames():
+    _write_all(outcome, lambda found: worded(found, outcome, style), out)
+
+
+def _write_all(
+    outcome: Outcome, work: Callable[[pl.DataFrame], pl.DataFrame], out: BinaryIO, *, quoted: bool = True
+) -> None:
+    """Write what `work` makes of every finding, as lines of CSV or as the lines that they are."""
+
+    def made(found: pl.DataFrame) -> bytes:
         buffer = io.BytesIO()
-        worded(found, outcome, style).write_csv(buffer, include_header=False)
-        out.write(buffer.getvalue())
+        work(found).write_csv(buffer, include_header=False, quote_style="necessary" if quoted else "never")
+        return buffer.getvalue()
+
+    for block in in_order(partial(made, found) for found in outcome.findings.frames()):
+        out.write(block)
 
 
 WHY = ("row", "line", "code", "field", "message")
@@ -55,11 +76,8 @@ WHY = ("row", "line", "code", "field", "message")
 def why(outcome: Outcome, out: BinaryIO, style: Style) -> None:
     """Why each rejected record was: every finding at error level, with a header."""
     out.write((",".join(WHY) + "\n").encode())
-    for found in outcome.findings.frames():
-        wrong = found.filter((pl.col("severity") == ERROR) & pl.col("row").is_not_null())
-        buffer = io.BytesIO()
-        worded(wrong, outcome, style).select(WHY).write_csv(buffer, include_header=False)
-        out.write(buffer.getvalue())
+    wrong = (pl.col("severity") == ERROR) & pl.col("row").is_not_null()
+    _write_all(outcome, lambda found: worded(found.filter(wrong), outcome, style).select(WHY), out)
 
 
 def summary(outcome: Outcome, shown: int) -> dict[str, Any]:

@@ -1,0 +1,155 @@
+"""A file cut off anywhere is not taken for a whole one."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+
+import pytest
+from mutations import CHARGES_DIALECT, CHARGES_LAYOUT
+
+from medpay_cli import config
+from medpay_cli.control import Declared
+from medpay_cli.errors import MedpayError
+from medpay_cli.judging import Terms
+from medpay_cli.validate import validate
+
+# No amount ends in a zero: cut by one digit it is another amount.
+AMOUNTS = [Decimal(f"{n}{n % 10}.{n % 7}5") for n in range(1, 38)]
+NOTES = ("内科门诊", '"门诊, 复诊"', '"第一行\n第二行"', '"备注 ""加急"" 处理"', "检验") * 6
+CHARGES = "bill,card,note,day,kind,paid\n" + "".join(
+    f"99010500000000{n:04},0000{n:04},{note},2025-01-{n:02},A1,{paid}\n"
+    for n, (note, paid) in enumerate(zip(NOTES, AMOUNTS, strict=False), 1)
+)
+LEDGER = "".join(
+    f"99010520250000{n:04}\tM000{n:04}\tP000{n:04}\t{fee}\t{n}.10\t0.0{n % 10}\t{n % 2}\n"
+    for n, fee in enumerate(AMOUNTS, 1)
+)
+LEDGER_DIALECT = """\
+title = { zh = "明细", en = "detail" }
+layout = "ledger_detail"
+format = "delimited"
+encoding = "utf-8"
+delimiter = "\\t"
+widths = [7, 8]
+"""
+WHOLE = {"charges": CHARGES.encode(), "ledger": LEDGER.encode()}
+DECLARED = {
+    "charges": Declared(30, {"paid": sum(AMOUNTS[:30], Decimal(0))}),
+    "ledger": Declared(37, {"medfee_sumamt": sum(AMOUNTS, Decimal(0))}),
+}
+# Each test takes every fourth cut, so that several workers can share them.
+STEP = 4
+every_share = pytest.mark.parametrize("share", range(STEP))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """The working folder of a user, whose layout and dialect are parsed once."""
+    monkeypatch.chdir(tmp_path)
+    Path("charges.json").write_text(CHARGES_LAYOUT, encoding="utf-8")
+    Path("charges.toml").write_text(CHARGES_DIALECT, encoding="utf-8")
+    Path("ledger.toml").write_text(LEDGER_DIALECT, encoding="utf-8")
+    Path("ended.toml").write_text(f"{LEDGER_DIALECT}final_line_end = true\n", encoding="utf-8")
+    monkeypatch.setattr(config, "load", cache(config.load))
+    return tmp_path
+
+
+def exit_code(path: str, dialect: str, declared: Declared | None) -> int:
+    """What a file comes to."""
+    layout = "charges.json" if dialect == "charges" else None
+    terms = Terms(declared=declared or Declared())
+    try:
+        return validate([path], layout, f"{dialect}.toml", terms=terms).exit_code
+    except MedpayError:
+        return 2
+
+
+def exit_codes(content: bytes, sizes: range, dialect: str, declared: Declared | None = None, name="cut.txt"):
+    """What the file comes to when only so many of its bytes are left."""
+    made = {}
+    for size in sizes:
+        Path(name).write_bytes(content[:size])
+        made[size] = exit_code(name, dialect, declared)
+    return made
+
+
+def of(code: int, made: dict[int, int]) -> list[int]:
+    """The cuts with that exit code."""
+    return [size for size, found in made.items() if found == code]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(("dialect", "kind"), [("charges", "charges"), ("ledger", "ledger"), ("ended", "ledger")])
+def test_the_whole_file_is_valid_as_declared(dialect, kind):
+    size = len(WHOLE[kind])
+    assert exit_codes(WHOLE[kind], range(size, size + 1), dialect, DECLARED[kind]) == {size: 0}
+
+
+@every_share
+@pytest.mark.usefixtures("folder")
+def test_charges_cut_anywhere_are_refused_where_count_and_sum_are_declared(share):
+    whole = WHOLE["charges"]
+    # Without its last line end alone the file is whole.
+    sizes = range(share, len(whole) - 1, STEP)
+    assert of(3, exit_codes(whole, sizes, "charges", DECLARED["charges"])) == list(sizes)
+
+
+@pytest.mark.usefixtures("folder")
+def test_charges_without_their_last_line_end_are_whole():
+    size = len(WHOLE["charges"]) - 1
+    assert exit_codes(WHOLE["charges"], range(size, size + 1), "charges", DECLARED["charges"]) == {size: 0}
+
+
+@every_share
+@pytest.mark.usefixtures("folder")
+def test_a_ledger_cut_anywhere_is_refused_where_count_and_sum_are_declared(share):
+    sizes = range(share, len(WHOLE["ledger"]), STEP)
+    assert of(3, exit_codes(WHOLE["ledger"], sizes, "ended", DECLARED["ledger"])) == list(sizes)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_ledger_that_must_end_in_a_line_end_passes_for_whole_only_where_a_record_ends():
+    # Nothing in such a file tells that records are missing: this is why count and sum are declared.
+    whole = WHOLE["ledger"]
+    made = exit_codes(whole, range(len(whole)), "ended")
+    at_record_ends = [size for size in range(1, len(whole)) if whole[:size].endswith(b"\n")]
+    assert (of(0, made), set(made.values())) == (at_record_ends, {0, 3})
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_ledger_cut_inside_its_last_record_is_never_valid():
+    whole = WHOLE["ledger"]
+    begins = whole.rindex(b"\n", 0, -1) + 1
+    behind_last_tab = whole.rindex(b"\t") + 1
+    made = exit_codes(whole, range(begins + 1, len(whole) - 1), "ledger")
+    # Behind the last TAB there are as many fields as there should be, and the flag is empty.
+    assert made == {size: 1 if size == behind_last_tab else 3 for size in made}
+
+
+def zipped(content: bytes) -> bytes:
+    """A zip archive of one member."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("charges.csv", content)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(("ending", "pack"), [("gz", gzip.compress), ("zip", zipped)], ids=["gz", "zip"])
+@pytest.mark.usefixtures("folder")
+def test_an_archive_cut_anywhere_is_refused(ending, pack):
+    packed = pack(WHOLE["charges"])
+    made = exit_codes(packed, range(len(packed)), "charges", name=f"cut.csv.{ending}")
+    assert of(3, made) == list(range(len(packed)))
+
+
+@pytest.mark.parametrize(("ending", "pack"), [("gz", gzip.compress), ("zip", zipped)], ids=["gz", "zip"])
+@pytest.mark.usefixtures("folder")
+def test_a_whole_archive_is_valid(ending, pack):
+    packed = pack(WHOLE["charges"])
+    made = exit_codes(packed, range(len(packed), len(packed) + 1), "charges", name=f"whole.csv.{ending}")
+    assert made == {len(packed): 0}
