@@ -53,14 +53,36 @@ def test_both_pages_name_the_same_exit_codes():
     assert english == chinese
 
 
-def test_a_layout_and_a_dialect_of_ones_own_need_no_python(tmp_path):
-    """The page docs/layouts.md, followed word for word."""
-    page = ROOT / "docs" / "layouts.md"
-    (tmp_path / "my_bill.json").write_text(blocks(page, "json")[0], encoding="utf-8")
-    (tmp_path / "my_bill.toml").write_text(blocks(page, "toml")[0], encoding="utf-8")
-    (tmp_path / "bills.txt").write_text("B000001|P1|2024-01-31|12.50\nB000002|null|2024-02-30|1e3\n", encoding="utf-8")
-    (command,) = blocks(page)
-    done = run(command.strip() + " --format csv", tmp_path)
-    found = [line.split(",")[0::7][:2] for line in done.stdout.splitlines()[1:]]
-    assert done.returncode == 1
-    assert [(code, field) for code, field in found] == [("L103", "bill_date"), ("L102", "medfee_sumamt")]
+LAYOUTS = ROOT / "docs" / "layouts.md"
+
+
+@pytest.fixture
+def followed(tmp_path):
+    """The page docs/layouts.md, followed word for word: what each of its commands said."""
+    for kind, name in (("json", "my_bill.json"), ("toml", "my_bill.toml"), ("csv", "partner.csv")):
+        (content,) = blocks(LAYOUTS, kind)
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    commands = [line for block in blocks(LAYOUTS) for line in block.splitlines()]
+    return {command: run(command, tmp_path) for command in commands}, tmp_path
+
+
+def test_every_command_about_layouts_and_dialects_works(followed):
+    done, _ = followed
+    assert len(done) == 6
+    assert {command: (one.returncode, one.stderr) for command, one in done.items() if one.returncode} == {}
+
+
+def test_a_partner_s_file_is_judged_as_the_page_says(followed):
+    done, folder = followed
+    (lines,) = [one.stdout.splitlines() for command, one in done.items() if " february.csv --dialect" in command]
+    assert lines[0] == "L103 wrong format (error 1)"
+    assert "  records 4, accepted 3, rejected 1" in lines
+    assert (folder / "february.csv").read_bytes() == (folder / "partner.csv").read_text("utf-8").encode("gb18030")
+
+
+def test_the_accepted_and_rejected_bills_are_the_sample(followed):
+    _, folder = followed
+    lines = [(folder / name).read_bytes().splitlines() for name in ("good.csv", "bad.csv", "broken.csv")]
+    good, bad, whole = ([line for line in one if line.startswith(b"B")] for one in lines)
+    assert sorted(good + bad) == sorted(whole)
+    assert len(whole) - len(good) >= 4
