@@ -400,7 +400,8 @@ ON_LEDGER = {
     "separator: one trailing in every record": harmless(ended(b"\t\n")),
     # Eight columns are an edition of their own, so every record shifts by one.
     "separator: an empty column in every record": rejected(
-        everywhere("\tP", "\t\tP"), *every(ALL, ("psn_no", "L101"), ("medfee_sumamt", "L102"), ("refd_setl_flag", "L104")),
+        everywhere("\tP", "\t\tP"),
+        *every(ALL, ("psn_no", "L101"), ("medfee_sumamt", "L102"), ("refd_setl_flag", "L104")),
     ),
     "quotes: around an amount": rejected(cell(6, 4, '"1234.50"'), (6, "medfee_sumamt", "L102")),
     "quotes: around a record": rejected(

@@ -9,9 +9,21 @@ from typing import Any
 import pytest
 from medpay_command import judged
 from mutations import (
-    BOM, CHARGES, CHARGES_DIALECT, CHARGES_LAYOUT, FEE, LEDGER, MARKED, ON_CHARGES, ON_LEDGER, PAID, Mutation, cells, lines,
+    BOM,
+    CHARGES,
+    CHARGES_DIALECT,
+    CHARGES_LAYOUT,
+    FEE,
+    LEDGER,
+    MARKED,
+    ON_CHARGES,
+    ON_LEDGER,
+    PAID,
+    Mutation,
+    cells,
+    lines,
     records,
-)  # fmt: skip
+)
 
 CLEAN = {"ledger": LEDGER, "charges": CHARGES}
 DECLARED = {"ledger": FEE, "charges": PAID}

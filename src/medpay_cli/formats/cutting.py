@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+import numpy as np
+
+from medpay_cli.characters import LF
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import ReadError
 from medpay_cli.formats import quoting
@@ -85,6 +88,8 @@ class Cutter:
                 return
             if not block.endswith(b"\n"):
                 block += self._line()
+            if self._dialect.limits.line < PART:
+                self._check_lines(block)
             if not self._mark or self._mark not in block:
                 yield Cut(block, block)
                 continue
@@ -96,6 +101,14 @@ class Cutter:
                 return
             if cut.block:
                 yield cut
+
+    def _check_lines(self, block: bytes) -> None:
+        """Longer lines than a part are met when they are read; shorter ones that are too long are looked for."""
+        ends = np.flatnonzero(np.frombuffer(block, np.uint8) == LF)
+        lengths = np.diff(np.append(ends, len(block) - 1), prepend=-1)
+        limit = self._dialect.limits.line + 1  # a line end is no part of its line
+        if lengths.max() > limit:
+            raise ReadError("F204", value=str(lengths.max() - 1), expected=f"<= {limit - 1}")
 
     def _until_closed(self, block: bytes) -> bytes:
         """The lines that follow, up to the one that closes the open quote, if it closes soon."""
