@@ -18,10 +18,8 @@ ELSEWHERE = (
 
 def run(*args: object, environment: dict[str, str] | None = None, **options) -> subprocess.CompletedProcess[bytes]:
     """Run a command to its end, in English unless the environment or an option says otherwise."""
-    return subprocess.run(
-        [*MEDPAY, *map(str, args)],
-        **{"capture_output": True, "check": False, "timeout": 300, "env": surrounded(environment), **options},
-    )
+    options = {"capture_output": True, "timeout": 300, "env": surrounded(environment), **options}
+    return subprocess.run([*MEDPAY, *map(str, args)], check=False, **options)
 
 
 def surrounded(environment: dict[str, str] | None = None) -> dict[str, str]:

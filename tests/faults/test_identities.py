@@ -173,7 +173,8 @@ def outputs(folder: Path, tmp_path: Path, *words: object) -> dict[str, dict[str,
     return {name: seen(content) for name, content in written.items()}
 
 
-ALL = [word for form in ("text", "json", "ndjson", "csv") for word in ("--output", f"{form}:OUT/report.{form}")]
+FORMS = ("text", "json", "ndjson", "csv")
+ALL = [word for form in FORMS for word in ("--output", f"{form}:OUT/report.{form}")]
 RECORDS = ("--accepted", "OUT/A", "--rejected", "OUT/R")
 # Nothing is cut short: whoever is shown at all is shown in full.
 UNLIMITED = ("--max-shown", 100_000, "--max-json", 100_000)
@@ -198,10 +199,11 @@ def test_people_are_only_in_the_records_and_identifiers_in_what_an_auditor_reads
     }
 
 
-@pytest.mark.parametrize("form", ["text", "json", "ndjson", "csv"])
-def test_what_is_asked_to_be_shown_is_shown_so_this_test_can_fail(folder, tmp_path, form):
-    words = ("validate", "plain.txt", "--dialect", "plain.toml", "--format", form, *UNLIMITED, "--show-values")
-    assert outputs(folder, tmp_path, *words) == {"stdout": EVERYONE, "stderr": NOBODY}
+def test_what_is_asked_to_be_shown_is_shown_so_these_tests_can_fail(folder, tmp_path):
+    words = ("validate", "plain.txt", "--dialect", "plain.toml", *ALL, *UNLIMITED, "--show-values")
+    made = outputs(folder, tmp_path, *words)
+    assert made.pop("stderr") == NOBODY
+    assert made == dict.fromkeys(("stdout", *(f"report.{form}" for form in FORMS)), EVERYONE)
 
 
 @pytest.mark.parametrize("limits", [(), ("--max-shown", 100_000)], ids=["first ones", "all"])
@@ -246,20 +248,20 @@ MISTAKEN = {
 }
 
 
-CRASHES = pytest.mark.xfail(strict=True, reason="--layout none with a dialect that has a header ends with exit 70")
+CRASHES = pytest.mark.xfail(strict=True, reason="a finding on a cell ends with exit 70 where a layout has no amounts")
 
 
 @pytest.mark.parametrize(
     "case", [pytest.param(case, marks=CRASHES) if case.endswith("under a header") else case for case in MISTAKEN]
 )
-@pytest.mark.parametrize("form", ["text", "json"])
-def test_a_file_that_is_mistaken_for_another_shows_nobody(folder, tmp_path, case, form):
-    made = folder / "ours.toml"
-    made.write_bytes((folder / "ours.txt").read_bytes())
-    (folder / "plain.json").write_bytes((folder / "plain.txt").read_bytes())
-    made = outputs(folder, tmp_path, "validate", *MISTAKEN[case], "--format", form, *UNLIMITED)
-    if form == "json":  # identifiers stand there on purpose
-        made = {name: {kind: count for kind, count in found.items() if kind in DIRECT} for name, found in made.items()}
+def test_a_file_that_is_mistaken_for_another_shows_nobody(folder, tmp_path, case):
+    for name, source in (("ours.toml", "ours.txt"), ("plain.json", "plain.txt")):
+        (folder / name).write_bytes((folder / source).read_bytes())
+    words = ("--output", "json:OUT/report.json", *UNLIMITED)
+    made = outputs(folder, tmp_path, "validate", *MISTAKEN[case], *words)
+    # Identifiers stand there on purpose.
+    audited = made.pop("report.json", NOBODY)
+    assert not set(audited) & set(DIRECT)
     assert made == {"stdout": NOBODY, "stderr": NOBODY}
 
 
@@ -280,13 +282,20 @@ def test_sides_that_are_mistaken_for_others_show_nobody(folder, tmp_path, words)
     }  # fmt: skip
 
 
-SHOWN = pytest.mark.xfail(strict=True, reason="a finding's key is not masked, whatever its fields' sensitivity")
+def keyed(folder: Path, tmp_path: Path, *words: object) -> dict[str, dict[str, int]]:
+    """What is seen of direct values where one of them is the key."""
+    layout = {**LAYOUT, "x-key": ["certno"]}
+    (folder / "keyed.json").write_text(json.dumps(layout, ensure_ascii=False), encoding="utf-8")
+    words = ("validate", "plain.txt", "--dialect", "plain.toml", "--layout", "keyed.json", *words)
+    made = outputs(folder, tmp_path, *words)
+    return {name: {kind: found[kind] for kind in DIRECT if kind in found} for name, found in made.items()}
 
 
-@pytest.mark.parametrize("form", ["text", *(pytest.param(form, marks=SHOWN) for form in ("json", "ndjson", "csv"))])
-def test_a_key_that_is_a_direct_value_is_hidden_too(folder, tmp_path, form):
-    keyed = {**LAYOUT, "x-key": ["certno"]}
-    (folder / "keyed.json").write_text(json.dumps(keyed, ensure_ascii=False), encoding="utf-8")
-    words = ("plain.txt", "--dialect", "plain.toml", "--layout", "keyed.json", "--format", form, *UNLIMITED)
-    made = outputs(folder, tmp_path, "validate", *words)["stdout"]
-    assert {kind: count for kind, count in made.items() if kind in DIRECT} == NOBODY
+def test_a_key_that_is_a_direct_value_is_hidden_from_people(folder, tmp_path):
+    assert keyed(folder, tmp_path, *UNLIMITED) == {"stdout": NOBODY, "stderr": NOBODY}
+
+
+@pytest.mark.xfail(strict=True, reason="a finding's key is not masked, whatever its fields' sensitivity")
+def test_a_key_that_is_a_direct_value_is_hidden_from_auditors_too(folder, tmp_path):
+    made = keyed(folder, tmp_path, *ALL, *UNLIMITED, "--format", "ndjson")
+    assert set(map(str, made.values())) == {str(NOBODY)}

@@ -78,7 +78,9 @@ def found(folder: Path, command: Command) -> dict[str, bytes | None]:
 
 @pytest.mark.parametrize("moments", [8, pytest.param(50, marks=pytest.mark.full)])
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_kill_at_any_moment_leaves_targets_old_or_whole_and_the_next_run_alone(tmp_path, name, moments):
+def test_a_kill_at_any_moment_leaves_targets_old_or_whole_and_the_next_run_alone(
+    tmp_path, record_property, name, moments
+):
     command = COMMANDS[name]()
     (tmp_path / "out").mkdir()
     for path, content in command.inputs.items():
@@ -94,6 +96,7 @@ def test_a_kill_at_any_moment_leaves_targets_old_or_whole_and_the_next_run_alone
             (moment, target) for target, content in found(tmp_path, command).items()
             if content not in (before, whole[target])
         ]  # fmt: skip
+    record_property("killed", ends.count(KILLED))
     assert partial == []
     # Otherwise nothing was tried: the runs were over before they were killed.
     assert ends.count(KILLED) >= moments // 2

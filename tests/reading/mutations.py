@@ -355,17 +355,15 @@ MARKED = {
 }
 
 
-def of_cells(amount: tuple[int, str], text: tuple[int, str]) -> dict[str, Mutation]:
-    """What can happen to any file's cells: column and name of an amount that is 1234.50 in record 6, and of a text."""
-    number, name = amount
-    at, word = text
-    made = {f"amount: {what}": rejected(cell(6, number, new), (6, name, code)) for what, (new, code) in AMOUNTS.items()}
+def of_texts(number: int, field: str) -> dict[str, Mutation]:
+    """What can happen to any file: `number` and name of a column of text."""
+    made = {}
     for what, (character, code) in CHARACTERS.items():
-        made[f"character: {what}"] = rejected(cell(6, at, f"甲{character}乙"), (6, word, code))
+        made[f"character: {what}"] = rejected(cell(6, number, f"甲{character}乙"), (6, field, code))
     for what, bad in BAD_BYTES.items():
-        made[f"encoding: {what}"] = rejected(cell(6, at, b"A" + bad + b"B"), (6, None, "F102"))
+        made[f"encoding: {what}"] = rejected(cell(6, number, b"A" + bad + b"B"), (6, None, "F102"))
     for row in (1, 12):
-        made[f"encoding: a bad byte in record {row}"] = rejected(cell(row, at, b"\xff"), (row, None, "F102"))
+        made[f"encoding: a bad byte in record {row}"] = rejected(cell(row, number, b"\xff"), (row, None, "F102"))
     for encoding, mark in MARKED.items():
         made[f"encoding: {encoding} with its mark"] = harmless(reencoded(encoding, mark), encoding=encoding)
     return made
@@ -383,7 +381,11 @@ IDENTIFIER = "990105202500000006"
 NULS = "a file that is NUL in every second byte is read as text: ten findings on each record"
 
 ON_LEDGER = {
-    **of_cells((4, "medfee_sumamt"), (3, "psn_no")),
+    **of_texts(3, "psn_no"),
+    **{
+        f"amount: {what}": rejected(cell(6, 4, new), (6, "medfee_sumamt", code))
+        for what, (new, code) in AMOUNTS.items()
+    },
     "separator: commas throughout": refused(everywhere("\t", ","), "F201"),
     "separator: spaces throughout": refused(everywhere("\t", " "), "F201"),
     "separator: full-width commas throughout": refused(everywhere("\t", "，"), "F201"),
@@ -517,7 +519,7 @@ QUOTED = {2: '"门诊, 复诊"', 5: '"备注 ""加急"" 处理"', 8: '"第一行
 HEADER_AS_RECORD = (("bill", "L106"), ("card", "L106"), ("day", "L103"), ("kind", "L104"), ("paid", "L102"))
 
 ON_CHARGES = {
-    **of_cells((6, "paid"), (3, "note")),
+    **of_texts(3, "note"),
     "separator: semicolons throughout": refused(outside_quotes(",", ";"), "F201"),
     "separator: TABs throughout": refused(outside_quotes(",", "\t"), "F201"),
     "separator: full-width commas throughout": refused(outside_quotes(",", "，"), "F207"),
@@ -645,6 +647,11 @@ ON_CHARGES = {
     "line ends: CR CR LF in one record": rejected(ended(b"\r\r\n", 6, 6), (6, "paid", "F107"), (6, "paid", "L102")),
     "line ends: none behind the last record": harmless(ended(b"", 12, 12)),
     "amount: thousands in quotes": rejected(within(6, "1234.50", '"1,234.50"'), (6, "paid", "L102")),
+    "amount: a third decimal": rejected(cell(6, 6, "1234.500"), (6, "paid", "L103")),
+    "amount: an exponent": rejected(cell(6, 6, "1.2345e3"), (6, "paid", "L102")),
+    "amount: nothing": rejected(cell(6, 6, ""), (6, "paid", "L101")),
+    "amount: nothing in quotes": rejected(cell(6, 6, '""'), (6, "paid", "L101")),
+    "amount: a column too narrow in Excel": rejected(cell(6, 6, "########"), (6, "paid", "L102")),
     "amount: in quotes": harmless(within(6, "1234.50", '"1234.50"')),
     "amount: zero with a minus": harmless(within(8, "0.00", "-0")),
     "amount: in fen in one record, all declared": refused(

@@ -89,9 +89,7 @@ def _plain(content: bytes, how: Description, made: Reading) -> list[_Split]:
         try:
             cells = text.decode("utf-8", "strict").split(how.delimiter)
         except UnicodeDecodeError as err:
-            made.faults.append(
-                (made.count, line, "F102", f"0x{text[err.start]:02x}" + f" @ {err.start + 1}" * (not how.quote))
-            )
+            made.faults.append((made.count, line, "F102", f"0x{text[err.start]:02x} @ {err.start + 1}"))
             continue
         split.append(_Split(made.count, line, cells, ended))
     return split
@@ -123,7 +121,9 @@ def _quoted(content: bytes, how: Description, made: Reading) -> list[_Split]:
         made.count += 1
         bad = [char for cell in cells for char in cell if "\ud800" <= char <= "\udfff"]
         if bad:
-            made.faults.append((made.count, line, "F102", f"0x{ord(bad[0]) & 255:02x}"))
+            record = text[begin:at].encode("utf-8", "surrogateescape")
+            place = len(text[begin : begin + text[begin:].index(bad[0])].encode("utf-8", "surrogateescape"))
+            made.faults.append((made.count, line, "F102", f"0x{record[place]:02x} @ {place + 1}"))
         else:
             split.append(_Split(made.count, line, cells, text[at - 1] == "\n"))
     made.lines = text.count("\n") + (not text.endswith("\n"))

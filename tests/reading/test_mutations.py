@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from medpay_command import judged
@@ -58,7 +59,8 @@ def validated(folder: Path, kind: str, content: bytes, *options: str) -> Made:
         (folder / "charges.toml").write_text(CHARGES_DIALECT, encoding="utf-8")
         dialect = str(folder / "charges.toml")
         options = ("--layout", str(folder / "charges.json"), *options)
-    document = judged(path, "--dialect", dialect, "--accepted", accepted, "--rejected", rejected, *options)
+    with mock.patch("os.fsync"):  # the pace of the disk is not what is tested
+        document = judged(path, "--dialect", dialect, "--accepted", accepted, "--rejected", rejected, *options)
     written = frozenset(one.name for one in folder.iterdir()) - {"file.txt", "charges.json", "charges.toml"}
     held = (one.read_bytes() if one.exists() else None for one in (accepted, rejected))
     return Made(kind, content, document, *held, written)

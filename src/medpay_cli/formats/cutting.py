@@ -12,7 +12,6 @@ from medpay_cli.characters import LF
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import ReadError
 from medpay_cli.formats import quoting
-from medpay_cli.formats.quoting import Token
 
 PART = 16 << 20
 BOM = b"\xef\xbb\xbf"
@@ -22,13 +21,13 @@ BOM = b"\xef\xbb\xbf"
 class Cut:
     """Some whole records: as they stand, and `shape`, in which every delimiter and line end is one of the records.
 
-    Where the quoting is broken there is no shape, but `tokens`; `unclosed` says that a quote opens behind them that
-    never closes. `last` is the end of the file.
+    `broken` says where records with broken quoting begin, `unclosed` that a quote opens behind them all that never
+    closes. `last` is the end of the file.
     """
 
     block: bytes
-    shape: bytes = b""
-    tokens: tuple[Token, ...] | None = None
+    shape: bytes
+    broken: tuple[int, ...] = ()
     unclosed: bool = False
     last: bool = False
 
@@ -126,12 +125,7 @@ class Cutter:
         if not self._mark or self._mark not in block:
             return Cut(block, block)
         shape = quoting.shape(block, self._dialect)
-        if shape is not None:
-            return Cut(block, shape)
-        text = block.decode(errors="surrogateescape")
-        found = quoting.tokens(text, self._dialect)
-        done = len(text[: found.done].encode(errors="surrogateescape"))
-        return Cut(block[:done], tokens=tuple(found.records))
+        return Cut(block[: shape.done], shape.hidden, shape.broken)
 
     def _without_footer(self, block: bytes) -> bytes:
         """The block without its last lines. Raises ReadError F214 where they do not begin as the footer does."""

@@ -7,9 +7,8 @@ the same separators as its first one (nearly every part) goes to Polars whole, t
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -25,10 +24,10 @@ from medpay_cli.formats.archive import Input
 from medpay_cli.formats.cells import absent, trimmed, unshifted
 from medpay_cli.formats.cutting import BOM, Cut, Cutter
 from medpay_cli.formats.header import check_header, columns
-from medpay_cli.formats.quoting import Token, tokens
+from medpay_cli.formats.quoting import cells
 
-# Stands for a line end inside quotes while Polars parses; where a part holds it already, records go token by token.
-HELD = b"\x1e"
+# One that a part does not hold stands for a line end inside quotes while Polars parses.
+STAND_INS = tuple(bytes([byte]) for byte in range(0x1E, 0x0D, -1))
 
 Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
@@ -108,12 +107,12 @@ class _Part:
 
     def read(self) -> Batch:
         """Split into fields, decide which records fit, and name their columns."""
-        if self.cut.tokens is not None:
-            split = self._by_token(self.cut.tokens)
-        elif self._holds_line_ends and HELD in self.cut.block:
-            split = self._by_token(tokens(self.cut.block.decode(errors="surrogateescape"), self.dialect).records)
-        else:
-            split = self._regular() or self._irregular()
+        empty = np.empty(0, np.int64)
+        split = (self._regular() or self._irregular()) if self.cut.block else _Split([], empty)
+        if self.cut.unclosed:
+            line = self.cut.block.count(b"\n") + self.head + 1
+            fault = (len(split.lines) + 1, line, "F205", None)
+            split = replace(split, lines=np.append(split.lines, line), faults=[*split.faults, fault])
         return self._batch(split)
 
     @property
@@ -130,13 +129,18 @@ class _Part:
         return self._is_quoted and self.cut.block.count(b"\n") != self.cut.shape.count(b"\n")
 
     @cached_property
+    def _stand_in(self) -> bytes | None:
+        """For line ends inside quotes, if there are any."""
+        return next((byte for byte in STAND_INS if byte not in self.cut.block), None) if self._holds_line_ends else None
+
+    @cached_property
     def _body(self) -> bytes:
         """The bytes to parse: every line end is one of the records."""
-        if not self._holds_line_ends:
+        if self._stand_in is None:
             return self.cut.block
         raw, shape = (np.frombuffer(part, np.uint8) for part in (self.cut.block, self.cut.shape))
         body = raw.copy()
-        body[(raw == LF) & (shape != LF)] = HELD[0]
+        body[(raw == LF) & (shape != LF)] = self._stand_in[0]
         return body.tobytes()
 
     def _regular(self) -> _Split | None:
@@ -145,6 +149,8 @@ class _Part:
         Polars refuses a record with too many fields and pads one with too few. So where it accepts the part, and the
         part holds exactly the delimiters that full records have, no record can be short either.
         """
+        if self.cut.broken or (self._holds_line_ends and self._stand_in is None):
+            return None
         shape = self.cut.shape
         raw = np.frombuffer(shape, np.uint8)
         first = shape.find(b"\n")
@@ -203,15 +209,20 @@ class _Part:
         odd[owner[carriage != stops[owner]]] = True
         # Polars drops a byte order mark at the start of its buffer: any line may come to stand there.
         marks = np.flatnonzero(raw == BOM[0])
-        odd[np.searchsorted(ends, marks[np.isin(marks, starts)])] = True
+        odd[np.searchsorted(ends, marks[(marks == 0) | (raw[marks - 1] == LF)])] = True
         if self._is_quoted:
             odd |= sizes == 1  # "" alone is a record, an empty line is none
-        readable = ~blank
+        if self._holds_line_ends and self._stand_in is None:
+            odd[:] = True
+        broken = np.zeros(len(ends), bool)
+        broken[np.searchsorted(starts, self.cut.broken)] = True
+        faults += [(int(rows[i]), int(lines[i]), "F106", None) for i in np.flatnonzero(broken)]
+        readable = ~blank & ~broken
         for _ in range(2):
             groups = self._groups(_Spans(starts, ends, stops, sizes, rows, lines), readable, odd)
             if groups is not None:
                 break
-            undecodable, values = self._undecodable(starts, stops)
+            undecodable, values = self._undecodable(starts, stops, readable)
             faults += [
                 (int(rows[i]), int(lines[i]), "F102", value) for i, value in zip(undecodable, values, strict=True)
             ]
@@ -227,7 +238,7 @@ class _Part:
         parsed = {width + more for width in self.dialect.widths for more in (0, 1)}
         groups = []
         try:
-            for size in map(int, np.unique(spans.sizes[readable])):
+            for size in np.flatnonzero(np.bincount(spans.sizes[readable])).tolist():
                 chosen = readable & (spans.sizes == size)
                 plain = chosen & ~odd
                 if size not in parsed:
@@ -249,8 +260,8 @@ class _Part:
         return groups
 
     def _cells(self, start: int, stop: int) -> list[str]:
-        text = self.cut.block[start:stop].decode()
-        return tokens(text, self.dialect).records[0].cells if self._is_quoted else text.split(self.dialect.delimiter)
+        record = self.cut.block[start:stop]
+        return cells(record, self.dialect) if self._is_quoted else record.decode().split(self.dialect.delimiter)
 
     def _parse(self, block: bytes, size: int) -> pl.DataFrame | None:
         """Polars' parser; None where the bytes are not UTF-8 or a record has more fields than `size`."""
@@ -264,50 +275,22 @@ class _Part:
             if any(reason in str(err) for reason in ("utf-8", "more fields")):
                 return None
             raise
-        if self._holds_line_ends:
-            fields = fields.with_columns(pl.all().str.replace_all(HELD.decode(), "\n", literal=True))
+        if self._stand_in is not None:
+            fields = fields.with_columns(pl.all().str.replace_all(self._stand_in.decode(), "\n", literal=True))
         return fields.with_columns(pl.when(pl.all() != "").then(pl.all())) if self._is_quoted else fields
 
-    def _undecodable(self, starts: Whole, stops: Whole) -> tuple[Whole, list[str | None]]:
-        """The records that are not UTF-8, with their first bad byte where the file itself claims to be UTF-8."""
+    def _undecodable(self, starts: Whole, stops: Whole, readable: Flags) -> tuple[Whole, list[str | None]]:
+        """The records that are not UTF-8, with their first bad byte where the file itself claims to be UTF-8: from
+        another encoding it is a stand-in."""
         bad, values = [], list[str | None]()
-        for number, (start, stop) in enumerate(zip(starts.tolist(), stops.tolist(), strict=True)):
+        for number in np.flatnonzero(readable).tolist():
             try:
-                self.cut.block[start:stop].decode()
+                self.cut.block[starts[number] : stops[number]].decode()
             except UnicodeDecodeError as err:
                 bad.append(number)
-                values.append(
-                    self._bad_byte(err.object[err.start], "" if self.dialect.quote else f" @ {err.start + 1}")
-                )
+                own = self.dialect.encoding == "utf-8"
+                values.append(f"0x{err.object[err.start]:02x} @ {err.start + 1}" if own else None)
         return np.array(bad, np.int64), values
-
-    def _bad_byte(self, byte: int, place: str) -> str | None:
-        """Shown only where the file itself claims to be UTF-8: from another encoding it is a stand-in."""
-        return f"0x{byte:02x}{place}" if self.dialect.encoding == "utf-8" else None
-
-    def _by_token(self, found: Sequence[Token]) -> _Split:
-        """Records with quotes in wrong places, one by one."""
-        lines = [one.line + self.head for one in found if not one.blank]
-        blank = [one.line + self.head for one in found if one.blank]
-        faults: list[Fault] = [(0, line, "F104", None) for line in blank]
-        by_size: dict[int, list[tuple[int, int, list[str]]]] = {}
-        for row, (line, cells) in enumerate(zip(lines, (one.cells for one in found if not one.blank), strict=True), 1):
-            if not cells:
-                faults.append((row, line, "F106", None))
-            elif bad := next(filter(None, map(SURROGATE.search, cells)), None):
-                faults.append((row, line, "F102", self._bad_byte(ord(bad[0]) & 0xFF, "")))
-            else:
-                by_size.setdefault(len(cells), []).append((row, line, cells))
-        if self.cut.unclosed:
-            line = self.cut.block.count(b"\n") + self.head + 1
-            lines.append(line)
-            faults.append((len(lines), line, "F205", None))
-        groups = [
-            _Group(size, _whole([row for row, _, _ in of]), _whole([line for _, line, _ in of]),
-                   _frame([cells for _, _, cells in of]))
-            for size, of in by_size.items()
-        ]  # fmt: skip
-        return _Split(groups, _whole(lines), _whole(blank), faults)
 
     def _batch(self, split: _Split) -> Batch:
         found = Counter[int]()
@@ -424,13 +407,6 @@ class _Part:
         ]
         together = pl.concat([findings.none(), *frames, *notes])
         return together.sort("line", "field", "code", maintain_order=True)
-
-
-SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-def _whole(numbers: list[int]) -> Whole:
-    return np.array(numbers, np.int64)
 
 
 def _frame(cells: list[list[str]]) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.cutting import BOM
-from medpay_cli.formats.quoting import tokens
+from medpay_cli.formats.quoting import cells
 
 DELIMITERS = (",", "\t", ";", "|")
 NAMES = {"\t": "TAB", " ": "SPACE"}
@@ -23,17 +23,13 @@ FAR = 20
 
 def columns(line: bytes, dialect: Dialect) -> tuple[str, ...]:
     """The names in a header line, each by the field that it means. Raises ReadError F207 where it cannot be split."""
+    record = line.removesuffix(b"\n").removesuffix(b"\r")
     try:
-        text = line.decode().removesuffix("\n").removesuffix("\r")
+        found = cells(record, dialect) if dialect.quote else record.decode().split(dialect.delimiter)
     except UnicodeDecodeError as err:
         raise ReadError("F202", expected=dialect.encoding) from err
-    if not dialect.quote:
-        found = text.split(dialect.delimiter)
-    else:
-        split = tokens(text, dialect)
-        if len(split.records) != 1 or not split.records[0].cells or split.done < len(text):
-            raise ReadError("F207", value=dialect.quote)
-        found = split.records[0].cells
+    if not found:
+        raise ReadError("F207", value=dialect.quote)
     return tuple(dialect.headings.get(name, name) for name in found)
 
 
