@@ -16,10 +16,10 @@ RANGES: dict[str, tuple[tuple[int, int], ...]] = {
     "F107": (
         (0x00, 0x08), (0x0B, 0x0C), (0x0E, 0x1F), (0x7F, 0x9F), (0x2028, 0x2029), (0xFDD0, 0xFDEF), (0xFFFE, 0xFFFF),
     ),
-    # Zero width, soft hyphen, and what turns the direction of writing.
+    # Zero width, soft hyphen, what turns the direction of writing, annotations and tags.
     "F108": (
         (0xAD, 0xAD), (0x061C, 0x061C), (0x180E, 0x180E), (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x2064),
-        (0x2066, 0x206F), (0xFEFF, 0xFEFF),
+        (0x2066, 0x206F), (0xFEFF, 0xFEFF), (0xFFF9, 0xFFFB), (0xE0000, 0xE007F),
     ),
     # What a decoder writes where it lost something.
     "F109": ((0xFFFD, 0xFFFD),),
@@ -63,12 +63,12 @@ PIECE = 1 << 18
 
 
 def _sequences() -> dict[int, Bytes]:
-    """First byte → the next two as one number; a character of two bytes takes any third one."""
+    """First byte → the next two as one number; a character of two bytes takes any third one, one of four any fourth."""
     found = defaultdict[int, set[int]](set)
     for first, last in (pair for ranges in RANGES.values() for pair in ranges):
         for point in range(max(first, 0x80), last + 1):
             lead, second, *third = chr(point).encode()
-            found[lead].update(second << 8 | one for one in (third or range(256)))
+            found[lead].update(second << 8 | one for one in (third[:1] or range(256)))
     return {lead: np.array(sorted(tails), np.uint16) for lead, tails in found.items()}
 
 

@@ -197,7 +197,7 @@ def _judge(
     fine[rows] = True
     for wrong in faulty:
         fine[wrong.to_numpy() - 1] = False
-    rejected = amounts.filter(pl.Series(~fine[rows])) if faulty else amounts.clear()
+    rejected = amounts.filter(pl.Series(~fine[rows])) if faulty and amounts.width else amounts.clear()
     kinds = batch.kinds.copy()
     kinds[np.flatnonzero(kinds == LineKind.RECORD)[~fine]] = LineKind.REJECTED
     return _Judged(
@@ -308,10 +308,12 @@ def _whole_file(
     elif any(code in STOPPING for code, _, _ in made.findings.counts):
         verdict.verdict = NOT_JUDGED
     elif unfit == verdict.records and widths:
-        permitted = " | ".join(str(width) for width in dialect.widths)
+        under_header = next(made.findings.frames()).filter(code="F101")["expected"].first()
+        permitted = " | ".join(str(width) for width in dialect.widths) or str(under_header)
         _stop(made, ReadError("F201", split_counts(source), f"{named(dialect.delimiter)}: {permitted}"))
     elif unfit == verdict.records:
-        _stop(made, ReadError("F202", expected=dialect.encoding))
+        first = next(made.findings.frames()).filter(code="F102")["value"]
+        _stop(made, ReadError("F202", value=first[0] if len(first) else None, expected=dialect.encoding))
     elif any(code == CUT_OFF for code, _, _ in made.findings.counts):
         verdict.verdict = NOT_JUDGED
     elif made.findings.count(ERROR):

@@ -85,8 +85,7 @@ BOM = codecs.BOM_UTF8
 class Mutation:
     """A damage, and what has to be said of it: exit code and the set of (row, field, code) of all findings.
 
-    `harmless`: other bytes, the same cells; then `encoding` is what the mutated file is written in. `bug` says what
-    the product gets wrong today.
+    `harmless`: other bytes, the same cells; then `encoding` is what the mutated file is written in.
     """
 
     change: Change
@@ -95,18 +94,17 @@ class Mutation:
     options: tuple[str, ...] = ()
     harmless: bool = False
     encoding: str = "utf-8"
-    bug: str = ""
 
 
-def refused(change: Change, *found: str | Address, options: tuple[str, ...] = (), bug: str = "") -> Mutation:
+def refused(change: Change, *found: str | Address, options: tuple[str, ...] = ()) -> Mutation:
     """The file is not judged; a code alone is a finding on the file."""
     addresses = frozenset((None, None, one) if isinstance(one, str) else one for one in found)
-    return Mutation(change, 3, addresses, options, bug=bug)
+    return Mutation(change, 3, addresses, options)
 
 
-def rejected(change: Change, *found: Address, bug: str = "") -> Mutation:
+def rejected(change: Change, *found: Address) -> Mutation:
     """Records are rejected at these addresses."""
-    return Mutation(change, 1, frozenset(found), bug=bug)
+    return Mutation(change, 1, frozenset(found))
 
 
 def harmless(change: Change, *found: Address, encoding: str = "utf-8", options: tuple[str, ...] = ()) -> Mutation:
@@ -378,7 +376,6 @@ FEE = declared("medfee_sumamt")
 PAID = declared("paid")
 IDENTIFIER = "990105202500000006"
 
-NULS = "a file that is NUL in every second byte is read as text: ten findings on each record"
 
 ON_LEDGER = {
     **of_texts(3, "psn_no"),
@@ -465,9 +462,9 @@ ON_LEDGER = {
     "encoding: a mark against the one asked for": refused(
         reencoded("utf-16-le", codecs.BOM_UTF16_LE), "F210", options=("--encoding", "utf-8")
     ),
-    "encoding: utf-16-le without a mark": refused(reencoded("utf-16-le"), "F202", bug=NULS),
-    "encoding: utf-16-be without a mark": refused(reencoded("utf-16-be"), "F202", bug=NULS),
-    "encoding: utf-32-le without a mark": refused(reencoded("utf-32-le"), "F202", bug=NULS),
+    "encoding: utf-16-le without a mark": refused(reencoded("utf-16-le"), "F202"),
+    "encoding: utf-16-be without a mark": refused(reencoded("utf-16-be"), "F202"),
+    "encoding: utf-32-le without a mark": refused(reencoded("utf-32-le"), "F202"),
     "encoding: utf-16-le without a mark, asked for": harmless(
         reencoded("utf-16-le"), encoding="utf-16-le", options=("--encoding", "utf-16-le")
     ),
@@ -631,8 +628,8 @@ ON_CHARGES = {
     "header: names translated": refused(within(0, "bill,card", "账单,卡号"), "F207"),
     "encoding: two byte order marks": refused(in_front(BOM + BOM), "F207"),
     "encoding: a byte order mark between records": rejected(before(6, BOM), (6, "bill", "F108"), (6, "bill", "L106")),
-    "encoding: utf-16-le without a mark": refused(reencoded("utf-16-le"), "F207"),
-    "encoding: utf-16-be without a mark": refused(reencoded("utf-16-be"), "F207"),
+    "encoding: utf-16-le without a mark": refused(reencoded("utf-16-le"), "F202"),
+    "encoding: utf-16-be without a mark": refused(reencoded("utf-16-be"), "F202"),
     "encoding: gb18030": refused(reencoded("gb18030"), "F202"),
     "encoding: gb18030, asked for": harmless(
         reencoded("gb18030"), encoding="gb18030", options=("--encoding", "gb18030")

@@ -341,7 +341,7 @@ def test_a_file_that_is_not_utf8_throughout_is_not_judged(tmp_path):
     document = judged(written(tmp_path, content), *RESULT)
     assert (document["exit_code"], document["files"][0]["verdict"]) == (3, "not_judged")
     [found] = document["findings"]
-    assert (found["code"], found["expected"], found["message"]) == ("F202", "utf-8", "no record is valid utf-8 text")
+    assert (found["code"], found["expected"], found["message"]) == ("F202", "utf-8", "this is no utf-8 text: 0xb6 @ 27")
 
 
 def test_one_undecodable_record_leaves_the_others_judged(tmp_path):

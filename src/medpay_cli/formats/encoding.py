@@ -30,6 +30,8 @@ KNOWN = {
     "utf-16-le": "utf-16-le", "utf-16-be": "utf-16-be", "utf-32-le": "utf-32-le", "utf-32-be": "utf-32-be",
     "utf-16": "utf-16-le", "utf-32": "utf-32-le",
 }  # fmt: skip
+# Encodings in which a letter of ASCII is one byte.
+BYTES = (UTF_8, GB18030, "big5")
 BLOCK = 1 << 20
 # Never part of UTF-8, so the reader finds the record that holds it.
 BAD = "\udcff"
@@ -57,8 +59,18 @@ def decoded(source: Input, asked: str | None, declared: str | None) -> Input:
     wanted = known(asked) if asked else None
     if mark and wanted and mark != wanted:
         raise ReadError("F210", value=mark, expected=wanted)
-    name = mark or wanted or (known(declared) if declared else None) or _found(source)
+    name = mark or wanted or (known(declared) if declared else None)
+    if (name or UTF_8) in BYTES and _is_wide(source):
+        raise ReadError("F202", value="0x00 (UTF-16? UTF-32?)", expected=name or f"{UTF_8} | {GB18030}")
+    name = name or _found(source)
     return replace(source, encoding=name, spool=source.spool if name == UTF_8 else _as_utf_8(source, name))
+
+
+def _is_wide(source: Input) -> bool:
+    """Whether a file without a mark is full of NUL, as no text of bytes is: one in twenty of the first ones."""
+    with source.open() as stream:
+        head = stream.read(4096)
+    return head.count(0) * 20 > len(head) and len(head) > 3
 
 
 def _found(source: Input) -> str:

@@ -27,7 +27,8 @@ def columns(line: bytes, dialect: Dialect) -> tuple[str, ...]:
     try:
         found = cells(record, dialect) if dialect.quote else record.decode().split(dialect.delimiter)
     except UnicodeDecodeError as err:
-        raise ReadError("F202", expected=dialect.encoding) from err
+        bad = f"0x{err.object[err.start]:02x} @ {dialect.preamble + 1}:{err.start + 1}"
+        raise ReadError("F202", value=bad, expected=dialect.encoding) from err
     if not found:
         raise ReadError("F207", value=dialect.quote)
     return tuple(dialect.headings.get(name, name) for name in found)
