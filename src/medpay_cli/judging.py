@@ -21,9 +21,8 @@ from medpay_cli.formats import LINE, ROW, Batch, LineKind
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.encoding import decoded
 from medpay_cli.formats.header import named, split_counts
-from medpay_cli.frames import Frames
 from medpay_cli.layouts import Layout
-from medpay_cli.repeats import CANDIDATE_ROW, MARK, Keys
+from medpay_cli.repeats import CANDIDATE_ROW, MARK, Candidates, Keys
 
 T = TypeVar("T")
 VALID, FOUND, NOT_JUDGED, STRUCTURE_ONLY = "valid", "findings", "not_judged", "structure_only"
@@ -229,8 +228,8 @@ def _reject_repeated(
             .select(pl.col(ROW).alias(CANDIDATE_ROW), LINE, MARK, *layout.key, *amounts)
         )
 
-    def gather(batches: Iterator[tuple[Batch, pl.DataFrame]]) -> Frames:
-        gathered, records, lines = Frames(), 0, 0
+    def gather(batches: Iterator[tuple[Batch, pl.DataFrame]]) -> Candidates:
+        gathered, records, lines = Candidates(layout.key), 0, 0
         made.lines.seek(0)
         for batch, frame in batches:
             kinds = np.frombuffer(made.lines.read(batch.lines), np.uint8)
@@ -247,7 +246,7 @@ def _reject_repeated(
         return gathered
 
     gathered = formats.read(text, dialect, layout.names, work, gather)
-    times = repeats.times(gathered, layout.key, made.verdict.records)
+    times = gathered.times(made.verdict.records)
     verdict = made.verdict
 
     def repeated() -> Iterator[pl.DataFrame]:

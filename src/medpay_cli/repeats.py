@@ -16,7 +16,7 @@ import polars as pl
 from medpay_cli import files
 from medpay_cli.frames import Frames
 
-# So many keys are held at a time; more are looked at in several rounds.
+# So many fingerprints are held at a time; more are looked at in several rounds.
 AT_ONCE = 4_000_000
 BITS = 24
 # Columns of a frame of candidates; no field of a layout can be called so.
@@ -63,7 +63,7 @@ class Keys:
         rounds = 1 + self._count // AT_ONCE
         for number in range(rounds):
             words = np.concatenate([
-                block if rounds == 1 else block[block % np.uint64(rounds) == number] for block in self._blocks()
+                block if rounds == 1 else block[(block >> np.uint64(1)) % np.uint64(rounds) == number] for block in self._blocks()
             ])  # fmt: skip
             words.sort()
             twice = words[1:][(words[1:] == words[:-1]) & (words[1:] != 0)]
@@ -82,18 +82,36 @@ def candidates(fingerprints: Words, found: Flags) -> pl.Series:
     return pl.Series(found[_top(fingerprints)] & (fingerprints != 0))
 
 
-def times(frames: Frames, key: tuple[str, ...], records: int) -> Times:
-    """How often the key of each candidate record stands in the file, by row (from 1); 0 for all other records.
+class Candidates:
+    """The records that the filter let through, in file order, and their keys once more by fingerprint."""
 
-    `frames` hold the candidates: CANDIDATE_ROW, MARK (the fingerprint) and the columns of the key.
-    """
-    counted = np.zeros(records + 1, np.uint32)
-    rounds = 1 + frames.height // AT_ONCE
-    for number in range(rounds):
-        parts = [frame.filter(pl.col(MARK) % rounds == number).select(CANDIDATE_ROW, *key) for frame in frames]
-        rows = pl.concat(parts).select(CANDIDATE_ROW, pl.len().over(key).alias(MARK))
-        counted[rows[CANDIDATE_ROW].to_numpy()] = rows[MARK].to_numpy()
-    return counted
+    PARTS = 16
+
+    def __init__(self, key: tuple[str, ...]) -> None:
+        self._key = key
+        self._records = Frames()
+        self._by_mark = [Frames() for _ in range(self.PARTS)]
+
+    def add(self, records: pl.DataFrame) -> None:
+        """Take in records: CANDIDATE_ROW, MARK (the fingerprint), the columns of the key, and others."""
+        self._records.add(records)
+        keys = records.select(CANDIDATE_ROW, *self._key)
+        part = records[MARK] // 2 % self.PARTS  # the lowest bit is always set
+        for number, frames in enumerate(self._by_mark):
+            frames.add(keys.filter(part == number))
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        return iter(self._records)
+
+    def times(self, records: int) -> Times:
+        """How often the key of each candidate stands in the file, by row (from 1); 0 for all other records."""
+        counted = np.zeros(records + 1, np.uint32)
+        for frames in self._by_mark:
+            parts = list(frames)
+            if parts:
+                rows = pl.concat(parts).select(CANDIDATE_ROW, pl.len().over(self._key).alias(MARK))
+                counted[rows[CANDIDATE_ROW].to_numpy()] = rows[MARK].to_numpy()
+        return counted
 
 
 def _top(words: Words) -> Words:

@@ -23,7 +23,7 @@ from medpay_command import medpay
 OLD = b"what stood here before\n"
 FULL = Path("/dev/full")
 # Enough for a target larger than the small disk, whatever is written of a record.
-RECORDS = 40_000
+RECORDS = 30_000
 # What takes from root the right that makes a read-only folder writable.
 MORTAL = ("setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner")
 
@@ -165,8 +165,8 @@ UNBUFFERED = [pytest.param(form, "1", marks=CUT) for form in ("json", "text")]
 @pytest.mark.parametrize(("form", "unbuffered"), [("json", ""), ("csv", ""), ("text", ""), *UNBUFFERED])
 def test_a_reader_that_leaves_is_141_in_every_format(tmp_path, form, unbuffered):
     path = tmp_path / "in.txt"
-    path.write_bytes(ledger(RECORDS, every=1))
-    words = ["validate", path, *UPLOAD, "--format", form, "--max-json", RECORDS, "--max-shown", RECORDS]
+    path.write_bytes(ledger(5000, every=1))
+    words = ["validate", path, *UPLOAD, "--format", form, "--max-json", 5000, "--max-shown", 5000]
     command = " ".join(f"'{word}'" for word in (*MEDPAY, *words))
     done = subprocess.run(
         ["bash", "-c", f"{command} | head -1 >/dev/null; exit ${{PIPESTATUS[0]}}"],
@@ -180,7 +180,7 @@ def test_a_report_of_which_a_part_finds_room_is_7(tmp_path, small_disk, form, un
     path = tmp_path / "in.txt"
     path.write_bytes(ledger(RECORDS, every=1))
     with (small_disk / "report").open("wb") as report:
-        done = run("validate", path, *UPLOAD, "--format", form, "--max-json", RECORDS, "--max-shown", RECORDS,
+        done = run("validate", path, *UPLOAD, "--format", form, "--max-json", 15_000, "--max-shown", 15_000,
                    stdout=report, stderr=subprocess.PIPE, capture_output=False,
                    environment={"PYTHONUNBUFFERED": unbuffered})  # fmt: skip
     refused(done, 7, Path("stdout"))

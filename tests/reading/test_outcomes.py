@@ -437,3 +437,17 @@ def test_line_ends_of_cr_only_are_named():
     Path("a.txt").write_bytes((GOOD + MORE).replace(b"\r\n", b"\n").replace(b"\n", b"\r"))
     [found] = judged("a.txt", *UPLOAD)["findings"]
     assert (found["code"], found["value"]) == ("F212", "CR")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_key_that_is_a_person_s_name_is_masked_in_every_report():
+    Path("bill.json").write_text(json.dumps({**LAYOUT, "x-key": ["no", "name"]}), encoding="utf-8")
+    Path("a.csv").write_text('no,name,fee\n001,"张""三",1.005\n002,李四,1e3\n', encoding="utf-8")
+    outputs = ("--output", "ndjson:a.ndjson", "--output", "csv:out.csv")
+    document = judged("a.csv", "--dialect", "bill.toml", *outputs)
+    keys = [found["key"] for found in document["findings"]]
+    assert keys == [{"no": "001", "name": "***"}, {"no": "002", "name": "***"}]
+    assert [json.loads(line)["key"] for line in Path("a.ndjson").read_text("utf-8").splitlines()[:2]] == keys
+    assert "三" not in Path("out.csv").read_text("utf-8")
+    shown = judged("a.csv", "--dialect", "bill.toml", "--show-values")
+    assert shown["findings"][0]["key"] == {"no": "001", "name": '张"三'}

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medpay_cli import repeats
-from medpay_cli.frames import Frames
 
 KEY = ("a", "b")
 
@@ -28,7 +27,7 @@ def counted(keys, at_once=repeats.AT_ONCE, batch=3, same_mark=False):
         found = made.repeated()
         if found is None:
             return [0] * len(keys)
-        gathered, row = Frames(), 0
+        gathered, row = repeats.Candidates(KEY), 0
         for frame, words in zip(frames, marks, strict=True):
             marked = frame.with_columns(
                 pl.Series(repeats.MARK, words),
@@ -36,7 +35,7 @@ def counted(keys, at_once=repeats.AT_ONCE, batch=3, same_mark=False):
             )
             gathered.add(marked.filter(repeats.candidates(words, found)))
             row += frame.height
-        times = repeats.times(gathered, KEY, len(keys))
+        times = gathered.times(len(keys))
     return [int(number) for number in times[1:]]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -104,7 +105,8 @@ def worded(found: pl.DataFrame, outcome: Outcome, style: Style, *, people: bool 
     masked = found.with_row_index("_order").with_columns(
         value=pl.when(pl.col("field").is_in(hidden) & pl.col("value").is_not_null())
         .then(masked_value(pl.col("value")))
-        .otherwise("value")
+        .otherwise("value"),
+        key=_masked_key(hidden),
     )
     messages = [
         _message(code, masked.filter(pl.col("code") == code), outcome, style) for code in masked["code"].unique().sort()
@@ -112,6 +114,15 @@ def worded(found: pl.DataFrame, outcome: Outcome, style: Style, *, people: bool 
     if not messages:
         return masked.with_columns(message=pl.lit(None, pl.String)).select(COLUMNS)
     return pl.concat(messages).sort("_order").select(COLUMNS)
+
+
+def _masked_key(hidden: list[str]) -> pl.Expr:
+    """The key without the values of hidden fields that are part of it."""
+    key = pl.col("key")
+    for name in hidden:
+        named = re.escape(json.dumps(name, ensure_ascii=False))
+        key = key.str.replace_all(rf'({named}:)"(?:[^"\\]|\\.)*"', f'${{1}}"{HIDDEN}"')
+    return key
 
 
 def masked_value(value: pl.Expr) -> pl.Expr:
