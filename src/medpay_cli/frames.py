@@ -15,6 +15,8 @@ class Frames:
     """Frames of one schema, appended and read again in the same order, as often as needed."""
 
     IN_MEMORY = 100_000
+    # A reader makes wide text out of narrow rows: it gets few at a time.
+    AT_ONCE = 20_000
 
     def __init__(self) -> None:
         self.height = 0
@@ -40,9 +42,10 @@ class Frames:
         for end in self._ends:
             file = cast("BinaryIO", self._file)
             file.seek(begin)
-            yield pl.read_ipc(io.BytesIO(file.read(end - begin)))
+            yield from pl.read_ipc(io.BytesIO(file.read(end - begin))).iter_slices(self.AT_ONCE)
             begin = end
-        yield from self._held
+        for frame in self._held:
+            yield from frame.iter_slices(self.AT_ONCE)
 
     def _write(self) -> None:
         import polars as pl

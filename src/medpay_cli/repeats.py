@@ -62,9 +62,7 @@ class Keys:
         found = np.zeros(1 << BITS, np.bool_)
         rounds = 1 + self._count // AT_ONCE
         for number in range(rounds):
-            words = np.concatenate([
-                block if rounds == 1 else block[(block >> np.uint64(1)) % np.uint64(rounds) == number] for block in self._blocks()
-            ])  # fmt: skip
+            words = np.concatenate([_of_round(block, number, rounds) for block in self._blocks()])
             words.sort()
             twice = words[1:][(words[1:] == words[:-1]) & (words[1:] != 0)]
             found[_top(twice)] = True
@@ -112,6 +110,10 @@ class Candidates:
                 rows = pl.concat(parts).select(CANDIDATE_ROW, pl.len().over(self._key).alias(MARK))
                 counted[rows[CANDIDATE_ROW].to_numpy()] = rows[MARK].to_numpy()
         return counted
+
+
+def _of_round(words: Words, number: int, rounds: int) -> Words:
+    return words if rounds == 1 else words[(words >> np.uint64(1)) % np.uint64(rounds) == number]
 
 
 def _top(words: Words) -> Words:

@@ -19,6 +19,10 @@ CASES = {
     "reconcile-ledger.zh.txt": ["reconcile", "hospital.txt", "platform.txt", "--recipe", "ledger", "--lang", "zh"],
     "reconcile-ledger.json": ["reconcile", "hospital.txt", "platform.txt", "--recipe", "ledger", "--format", "json"],
     "show-layout.zh.txt": ["show", "layout", "ledger_result", "--lang", "zh"],
+    "inspect-result.zh.txt": ["inspect", "result.txt", "--lang", "zh"],
+    "inspect-broken.en.txt": ["inspect", "broken.txt"],
+    "inspect-result.json": ["inspect", "result.txt", "--format", "json"],
+    "validate-structure.zh.txt": ["validate", "broken.txt", "--layout", "none", "--lang", "zh"],
     "explain.en.txt": ["explain", "L103"],
 }
 

@@ -29,8 +29,7 @@ SURROUNDINGS = {
     "tr_TR.UTF-8": ({"LC_ALL": "tr_TR.UTF-8", "TZ": "America/New_York"}, 0o077),
     "ar_EG": ({"LC_ALL": "ar_EG", "TZ": "Nowhere/Never", "POLARS_MAX_THREADS": "1"}, -1),
 }
-# Big enough for several batches at once, and findings of several kinds.
-LEDGER = ledger(30_000, every=7)
+LEDGER = ledger(12_000, every=7)
 LANGUAGES = ["zh", pytest.param("en", marks=pytest.mark.full)]
 
 
@@ -91,8 +90,8 @@ def test_a_validation_is_the_same_everywhere(tmp_path, locales, lang):
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_a_reconciliation_is_the_same_everywhere(tmp_path, locales, lang):
-    (tmp_path / "ours.txt").write_bytes(ledger(20_000))
-    (tmp_path / "theirs.txt").write_bytes(ledger(20_000, first=10_000))
+    (tmp_path / "ours.txt").write_bytes(ledger(8_000))
+    (tmp_path / "theirs.txt").write_bytes(ledger(8_000, first=4_000))
     words = ("reconcile", "ours.txt", "theirs.txt", "--recipe", "ledger", "--output-dir", "out", "--lang", lang)
     here, different = everywhere(tmp_path, words, locales)
     assert (here.exit_code, here.err, different) == (1, b"", [])
