@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import io
 import os
 import re
 import secrets
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from medpay_cli.errors import MedpayError, StorageError
 
@@ -45,34 +47,138 @@ class Source:
         return self.path if self.member is None else f"{self.path}!/{self.member}"
 
 
-def spool() -> BinaryIO:
-    """A place for an input that is read twice: in memory up to 64 MiB, then an unnamed 0600 file."""
-    return cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=64 << 20, prefix="medpay-"))
+class _Spool(tempfile.SpooledTemporaryFile[bytes]):
+    """Names the folder of temporary files where it is full."""
+
+    def write(self, block: Any) -> int:
+        with storage(Path(tempfile.gettempdir())):
+            return super().write(block)
+
+    def seek(self, *place: int) -> int:
+        with storage(Path(tempfile.gettempdir())):
+            return super().seek(*place)
+
+
+def spool(held: int = 64 << 20) -> BinaryIO:
+    """A place for what is read twice: that many bytes in memory, then a file without a name, 0600.
+
+    Raises StorageError.
+    """
+    return cast("BinaryIO", _Spool(max_size=held, prefix="medpay-"))
 
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[BinaryIO]:
-    """Write `path` so that it is seen whole or not at all: temp beside it, 0600, fsync, rename, folder fsync.
+    """Write `path` so that it is seen whole or not at all. Raises what `together` raises."""
+    with together(path) as (out,):
+        yield out
 
-    What runs that were killed left of it is swept first. Raises StorageError when the folder cannot be written or the
-    disk is full.
+
+@contextlib.contextmanager
+def together(*paths: Path) -> Iterator[list[BinaryIO]]:
+    """Write files so that all of them are seen whole, or none: temp beside each, 0600, fsync, rename, folder fsync.
+
+    What killed runs left of them is swept first. A link is replaced, not followed; a device is written as it is.
+    Raises StorageError when a folder cannot be written or the disk is full, MedpayError for what can be no file.
     """
-    with storage(path):
+    outputs: list[_Output] = []
+    try:
+        for path in paths:
+            with storage(path):
+                outputs.append(_Output.of(path))
+        yield [output.file for output in outputs]
+        for output in outputs:
+            output.settle()
+        for output in outputs:
+            output.publish()
+    finally:
+        for output in outputs:
+            output.discard()
+
+
+def check_targets(targets: Iterable[Path], inputs: Iterable[str] = ()) -> None:
+    """Refuse a target that is an input, and one that stands for two outputs. Raises MedpayError."""
+    taken = {_identity(Path(Source.parse(text).path)) for text in inputs if text != "-"}
+    for path in targets:
+        if not _is_device(path):
+            if _identity(path) in taken:
+                raise MedpayError("same_file", path=path)
+            taken.add(_identity(path))
+
+
+class _Named(io.FileIO):
+    """A file that is named where it cannot be written."""
+
+    def __init__(self, handle: int, path: Path) -> None:
+        super().__init__(handle, "wb")
+        self._path = path
+
+    def write(self, block: Any) -> int:
+        with storage(self._path):
+            return super().write(block)
+
+
+@dataclass(frozen=True)
+class _Output:
+    """A file in the making: what is written to, and where; a device has no other place in the meantime."""
+
+    file: BinaryIO
+    path: Path
+    part: Path | None
+
+    @classmethod
+    def of(cls, path: Path) -> _Output:
+        if _is_device(path):
+            return cls(cast("BinaryIO", io.BufferedWriter(_Named(os.open(path, os.O_WRONLY), path))), path, None)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if path.exists() and not path.is_file():
+            raise MedpayError("cannot_write", path=path, reason="no file")
         _sweep(path)
         handle, part = _part(path)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-                part.replace(path)
-            folder = os.open(path.parent, os.O_RDONLY)
+        return cls(cast("BinaryIO", io.BufferedWriter(_Named(handle, path))), path, part)
+
+    def settle(self) -> None:
+        """All bytes are on the disk."""
+        with storage(self.path):
+            self.file.flush()
+            if self.part is not None:
+                os.fsync(self.file.fileno())
+
+    def publish(self) -> None:
+        """It is seen under its name, also after a crash."""
+        if self.part is None:
+            return
+        with storage(self.path):
+            self.part.replace(self.path)
+            folder = os.open(self.path.parent, os.O_RDONLY)
             try:
                 os.fsync(folder)
             finally:
                 os.close(folder)
-        finally:
-            part.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Nothing is left of it but what was published."""
+        with contextlib.suppress(OSError, MedpayError):
+            self.file.close()
+        if self.part is not None:
+            self.part.unlink(missing_ok=True)
+
+
+def _is_device(path: Path) -> bool:
+    try:
+        return stat.S_ISCHR(path.stat().st_mode)
+    except OSError:
+        return False
+
+
+def _identity(path: Path) -> object:
+    """The same for two paths that mean one file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return path.parent.resolve() / path.name
+    return found.st_dev, found.st_ino
 
 
 def _part(path: Path) -> tuple[int, Path]:
@@ -109,9 +215,14 @@ def storage(path: Path) -> Iterator[None]:
     """Name `path` in every storage failure inside: a missing folder is usage, the rest is the environment."""
     try:
         yield
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as err:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, FileExistsError) as err:
         raise MedpayError("cannot_write", path=path, reason=err.strerror) from err
     except OSError as err:
         if err.errno in (errno.EPIPE, None):
             raise
         raise StorageError("cannot_write", path=path, reason=err.strerror) from err
+
+
+def shown(path: str) -> str:
+    """A path as text: one that the file system names in another encoding is read as UTF-8 if it is, else escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

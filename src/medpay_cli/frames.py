@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, cast
+
+from medpay_cli import files
 
 if TYPE_CHECKING:
     import polars as pl
@@ -52,7 +53,7 @@ class Frames:
 
         if self._file is None:
             # Nobody can open it, and nothing is left of it when we are killed.
-            self._file = cast("BinaryIO", tempfile.TemporaryFile(prefix="medpay-"))  # noqa: SIM115
+            self._file = files.spool(1)
         buffer = io.BytesIO()
         pl.concat(self._held).write_ipc(buffer, compression="zstd")
         self._file.seek(0, io.SEEK_END)

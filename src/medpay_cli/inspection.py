@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from medpay_cli import judging, recognition
+from medpay_cli import files, judging, recognition
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.files import Source
 from medpay_cli.findings import FileVerdict
@@ -62,12 +62,12 @@ def inspect(path: str, encoding: str | None = None) -> Inspection:
     try:
         inputs = archive.inputs(source)
     except ReadError as err:
-        return Inspection([Inspected(source.path, source.member, reason=err.code)])
+        return Inspection([Inspected(files.shown(source.path), source.member, reason=err.code)])
     return Inspection([_inspected(one, encoding) for one in inputs])
 
 
 def _inspected(source: Input, encoding: str | None) -> Inspected:
-    made = Inspected(source.path, source.member)
+    made = Inspected(files.shown(source.path), source.member)
     try:
         with source.open() as stream:
             head = stream.read(4)

@@ -145,7 +145,7 @@ def blank(source: Input, layout: Layout, dialect: Dialect) -> FileVerdict:
     """The verdict before the first record."""
     nothing = {one.name: Decimal(0) for one in layout.money}
     return FileVerdict(
-        path=source.path,
+        path=files.shown(source.path),
         member=source.member,
         layout=layout.id or None,
         dialect=dialect.name or None,
@@ -258,7 +258,7 @@ def _reject_repeated(
             sums = _sums(newly.select(pl.col(_AMOUNT + one.name).alias(one.name) for one in layout.money))
             verdict.rejected_totals = _added(verdict.rejected_totals, sums)
             yield findings.frame(
-                REPEATED, counted, file=text.path, member=text.member, row=pl.col(CANDIDATE_ROW), line=pl.col(LINE),
+                REPEATED, counted, file=verdict.path, member=text.member, row=pl.col(CANDIDATE_ROW), line=pl.col(LINE),
                 value=pl.col(MARK).cast(pl.String), expected="1", key=_key(layout),
             )  # fmt: skip
 
@@ -291,7 +291,7 @@ def _placed(found: pl.DataFrame, records: int, lines: int, source: Input) -> pl.
     return found.with_columns(
         row=pl.col("row") + records,
         line=pl.col("line") + lines,
-        file=pl.lit(source.path, pl.String),
+        file=pl.lit(files.shown(source.path), pl.String),
         member=pl.lit(source.member, pl.String),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -130,18 +131,32 @@ def prove(sides: tuple[Side, ...], classes: Mapping[str, ClassSums], compared: C
                 raise InternalError("tie_out", what=f"{column} {name}", left=side.amounts[column], right=explained)
 
 
+def folder_files(folder: Path) -> tuple[Path, ...]:
+    """What `write_folder` writes into a folder."""
+    return tuple(folder / name for name in ("differences.csv", "differences.parquet", "summary.json"))
+
+
 def write_folder(result: Reconciliation, folder: Path, style: Style) -> None:
     """Write summary.json, differences.csv and differences.parquet into a folder, made where it is missing."""
     with files.storage(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    contents: dict[str, bytes] = {}
     if result.differences is not None:
         rows = statement.differences(result, style.lang)
-        with files.whole(folder / "differences.csv") as out:
-            statement.as_text(rows).write_csv(out)
-        with files.whole(folder / "differences.parquet") as out:
-            rows.write_parquet(out)
-    with files.whole(folder / "summary.json") as out:
-        reports.write(result, "json", out, style)
+        # Polars writes to memory: a disk that fills up under it is no error that it can name.
+        for name, write in (
+            ("differences.csv", statement.as_text(rows).write_csv),
+            ("differences.parquet", rows.write_parquet),
+        ):
+            buffer = io.BytesIO()
+            write(buffer)
+            contents[name] = buffer.getvalue()
+    buffer = io.BytesIO()
+    reports.write(result, "json", buffer, style)
+    contents["summary.json"] = buffer.getvalue()
+    with files.together(*(folder / name for name in contents)) as outputs:
+        for out, content in zip(outputs, contents.values(), strict=True):
+            out.write(content)
 
 
 def _read(side: RecipeSide, path: str, terms: Terms, recipe: Recipe, fingerprint: Fingerprint) -> _Read:

@@ -40,11 +40,11 @@ def separate(source: Input, made: Judgement[None], accepted: BinaryIO | None, re
             for target, kind in targets:
                 if target is not None:
                     target.write(raw[np.repeat((kinds == kind) | (kinds == LineKind.HEAD), lengths)].tobytes())
-    kinds_of.prove(made.footer)
     try:
         source.check_unchanged()
     except ReadError as err:
         raise StorageError("input_changed", path=source.path) from err
+    kinds_of.prove(made.footer)
 
 
 def _write(targets: tuple[tuple[BinaryIO | None, LineKind], ...], block: bytes) -> None:

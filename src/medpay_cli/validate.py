@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +35,11 @@ class Targets:
         """Beside the rejected records."""
         return self.rejected.with_name(f"{self.rejected.name}.why.csv") if self.rejected else None
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every file that is asked for."""
+        return tuple(path for path in (self.accepted, self.rejected, self.why) if path is not None)
+
 
 @dataclass(frozen=True)
 class _Made:
@@ -64,6 +68,9 @@ def validate(
     """
     held = terms or Terms()
     _check_codes(held)
+    paths = list(paths)
+    if targets:
+        files.check_targets(targets.paths, paths)
     sources = [opened for path in paths for opened in _opened(Source.parse(path))]
     one_only = {
         "--accepted, --rejected": targets not in (None, Targets()),
@@ -162,15 +169,10 @@ def named(layout: str | None, dialect: str | None) -> tuple[Layout, Dialect] | N
 
 def _separate(made: _Made, outcome: Outcome, targets: Targets, style: Style) -> None:
     """All of the files, or none where one cannot be written."""
-    for path in filter(None, (targets.accepted, targets.rejected, targets.why)):
-        if path.exists() and made.source.path != "-" and path.samefile(made.source.path):
-            raise MedpayError("same_file", option="--accepted, --rejected", path=path)
-    if targets.accepted is not None and targets.accepted == targets.rejected:
-        raise MedpayError("same_file", option="--rejected", path=targets.rejected)
-    with contextlib.ExitStack() as stack:
+    with files.together(*targets.paths) as outputs:
+        out = dict(zip(targets.paths, outputs, strict=True))
         accepted, rejected, why = (
-            stack.enter_context(files.whole(path)) if path else None
-            for path in (targets.accepted, targets.rejected, targets.why)
+            out[path] if path else None for path in (targets.accepted, targets.rejected, targets.why)
         )
         separating.separate(made.source, made.judgement, accepted, rejected)
         if why is not None:

@@ -74,7 +74,6 @@ def test_300_000_findings_are_all_written_and_counted(tmp_path, record_property)
 
 
 @pytest.mark.full
-@pytest.mark.xfail(strict=True, reason="a frame of findings is as large as its batch made it, and is worded whole")
 def test_10_000_000_findings_take_the_memory_of_1_000_000(tmp_path, record_property):
     peaks = []
     for findings in (1_000_000, 10_000_000):

@@ -72,7 +72,9 @@ def main() -> None:
     """Run the command line and exit with a code of the contract."""
     from medpay_cli.errors import MedpayError
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # What a terminal cannot show is spelled out; it is no reason to fail.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _terminated)
     try:
         code = cli.main(standalone_mode=False)

@@ -23,6 +23,7 @@ def command(path: str, encoding: str | None, **report: Any) -> int:
     """
     from medpay_cli.inspection import inspect
 
+    options.check_targets(report, FORMATS, [path])
     inspection = inspect(path, encoding)
     options.emit(inspection, FORMATS, **report)
     return inspection.exit_code

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 import click
 
@@ -99,24 +100,51 @@ def style(report: dict[str, Any]) -> Style:
     return Style(lang=messages.language(report["lang"]), **limits)
 
 
+def check_targets(
+    report: dict[str, Any], formats: tuple[str, ...], inputs: Iterable[str], others: Iterable[Path] = ()
+) -> None:
+    """Before any work: refuse an --output that cannot be meant, or stands where an input or another output does."""
+    files.check_targets([*others, *(path for _, path in _outputs(report, formats))], inputs)
+
+
 def emit(outcome: Any, formats: tuple[str, ...], **report: Any) -> None:
-    """Write the files asked for, then stdout."""
+    """Write the files asked for, all or none, then stdout."""
     from dataclasses import replace
 
     from medpay_cli.reports import write
 
-    plain = style(report)
+    plain, targets = style(report), _outputs(report, formats)
+    with files.together(*(path for _, path in targets)) as outs:
+        for (name, _), out in zip(targets, outs, strict=True):
+            write(outcome, name, out, plain)
+    coloured = report["color"] == "always" or (report["color"] == "auto" and _tty())
+    with _stdout() as out:
+        write(outcome, report["form"], out, replace(plain, color=coloured, width=_width()))
+
+
+def _outputs(report: dict[str, Any], formats: tuple[str, ...]) -> list[tuple[str, Path]]:
     targets = []
     for text in report["outputs"]:
         name, mark, path = text.partition(":")
         if not mark or name not in formats or not path:
             raise MedpayError("side_option", option="--output", text=text, form=f"FORMAT:FILE ({', '.join(formats)})")
         targets.append((name, Path(path)))
-    for name, target in targets:
-        with files.whole(target) as out:
-            write(outcome, name, out, plain)
-    coloured = report["color"] == "always" or (report["color"] == "auto" and _tty())
-    write(outcome, report["form"], sys.stdout.buffer, replace(plain, color=coloured, width=_width()))
+    return targets
+
+
+@contextlib.contextmanager
+def _stdout() -> Iterator[BinaryIO]:
+    """Standard output in bytes. Raises StorageError where it cannot be written."""
+    with files.storage(Path("stdout")):
+        raw = sys.stdout.buffer
+        # Under PYTHONUNBUFFERED nobody would write what a short write leaves.
+        if not isinstance(raw, io.RawIOBase):
+            yield raw
+            raw.flush()
+            return
+        out = io.BufferedWriter(raw)
+        yield cast("BinaryIO", out)
+        out.detach()
 
 
 def _lang(_: click.Context, __: click.Parameter, value: str | None) -> str | None:

@@ -46,14 +46,16 @@ def command(
     Match two sides and explain every difference to the fen. SIDE is a PATH, in the recipe's order, or NAME=PATH.
     """
     from medpay_cli.judging import Terms
-    from medpay_cli.reconcile import reconcile, write_folder
+    from medpay_cli.reconcile import folder_files, reconcile, write_folder
 
     used = _recipe(recipe, key, amount, compare)
     names = [side.name for side in used.sides]
+    bound = _bound(sides, names)
+    options.check_targets(report, FORMATS, bound.values(), folder_files(output_dir) if output_dir else ())
     encoding, declared = _by_side("--encoding", encodings, names), _declared(expect, totals, names)
     with options.progress() as tick:
         result = reconcile(
-            _bound(sides, names),
+            bound,
             used,
             layout=_by_side("--layout", layouts, names),
             dialect=_by_side("--dialect", dialects, names),

@@ -40,6 +40,8 @@ def command(
     from medpay_cli.judging import Terms
     from medpay_cli.validate import Targets, validate
 
+    targets = Targets(accepted, rejected)
+    options.check_targets(report, FORMATS, paths, targets.paths)
     with options.progress() as tick:
         outcome = validate(
             paths,
@@ -54,7 +56,7 @@ def command(
                 tick=tick,
             ),
             fail_on=fail_on,
-            targets=Targets(accepted, rejected) if accepted or rejected else None,
+            targets=targets if targets.paths else None,
             style=options.style(report),
         )
     options.emit(outcome, FORMATS, **report)

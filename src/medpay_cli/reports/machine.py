@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import partial
@@ -23,14 +22,11 @@ HIDDEN = "***"
 
 def validation_json(outcome: Outcome, out: BinaryIO, style: Style) -> None:
     """One document: verdicts, exact counts, and the first findings of each code."""
-    shown: list[dict[str, Any]] = []
-    seen = Counter[str]()
-    for found in outcome.findings.frames():
-        first = found.filter(pl.int_range(pl.len()).over("code") < style.max_json)
-        for finding in _records(worded(first, outcome, style)):
-            seen[finding["code"]] += 1
-            if seen[finding["code"]] <= style.max_json:
-                shown.append(finding)
+    shown = [
+        finding
+        for found in outcome.findings.first(style.max_json)
+        for finding in _records(worded(found, outcome, style))
+    ]
     document = {**summary(outcome, len(shown)), "findings": shown}
     _dump(document, out)
 

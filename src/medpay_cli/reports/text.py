@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, BinaryIO
 
-import polars as pl
-
 from medpay_cli import findings, messages
 from medpay_cli.findings import ERROR, WARNING, FileVerdict, Outcome
 from medpay_cli.reports import Style
@@ -35,17 +33,14 @@ def grouped(page: Page, outcome: Outcome, style: Style) -> None:
     """Each code once: what it is, the first findings, how to fix them."""
     words = messages.labels(style.lang)
     shown: dict[str, list[dict[str, Any]]] = {}
-    for found in outcome.findings.frames():
-        first = found.filter(pl.int_range(pl.len()).over("code") < style.max_shown)
-        for finding in worded(first, outcome, style, people=True).iter_rows(named=True):
+    for found in outcome.findings.first(style.max_shown):
+        for finding in worded(found, outcome, style, people=True).iter_rows(named=True):
             shown.setdefault(finding["code"], []).append(finding)
-    counts: dict[str, int] = {}
-    for (code, _, _), number in outcome.findings.counts.items():
-        counts[code] = counts.get(code, 0) + number
+    counts = outcome.findings.by_code()
     for code, count in sorted(counts.items()):
         rule = findings.rule(code)
         page.title(f"{code} {rule['title'][style.lang]} ({words[rule['severity']]} {count:,})")
-        first_ones = shown.get(code, [])[: style.max_shown]
+        first_ones = shown.get(code, [])
         for finding in first_ones:
             page.line(f"  {_place(finding, words, several=len(outcome.files) > 1)}{printable(finding['message'])}")
         if count > len(first_ones):
