@@ -95,3 +95,88 @@ def test_a_cut_utf_8_text_is_not_taken_for_gb18030(tmp_path):
     done = reconcile(path, whole)
     assert done.exit_code == 3
     assert b"F211" in done.out and b"0xe5 @ 3:6" in done.out
+
+
+def ambiguous():
+    """The characters of GB2312 whose two bytes are also one character of UTF-8."""
+    found = []
+    for high in range(0xA1, 0xF8):
+        for low in range(0xA1, 0xFF):
+            raw = bytes([high, low])
+            try:
+                raw.decode("utf-8")
+                found.append(raw.decode("gb2312"))
+            except UnicodeDecodeError:
+                continue
+    return found
+
+
+NO_QUOTES = 'title = { zh = "x", en = "x" }\nlayout = "x.json"\nformat = "delimited"\ndelimiter = ","\nheader = true\n'
+TEXTS = (
+    '{"type": "object", "properties": {"id": {"type": "string"}, "name": {"type": "string", "maxLength": 4},'
+    ' "paid": {"type": "number", "format": "money"}}}'
+)
+
+
+@pytest.fixture
+def undeclared(tmp_path, monkeypatch):
+    """A dialect that declares no encoding; write a table of names and judge it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.json").write_text(TEXTS)
+    (tmp_path / "x.toml").write_text(NO_QUOTES)
+
+    def judge(names, encoding, *arguments):
+        rows = "".join(f"{number},{name},1.00\n" for number, name in enumerate(names))
+        (tmp_path / "x.csv").write_bytes(TABLE.format(rows=rows).encode(encoding))
+        return judged("x.csv", "--dialect", "x.toml", *arguments)
+
+    return judge
+
+
+def test_there_are_930_characters_that_are_both():
+    assert len(ambiguous()) == 930
+    assert {"陆", "卢", "毛", "鲁"} <= set(ambiguous())
+
+
+def test_a_gb18030_file_is_refused_where_an_ambiguous_character_stands_first(undeclared):
+    wrong = {}
+    for name in ambiguous():
+        document = undeclared([name, "张三"], "gb18030")
+        if (document["exit_code"], [one["code"] for one in document["findings"]]) != (3, ["F211"]):
+            wrong[name] = document["files"][0]
+    assert wrong == {}
+
+
+def test_a_gb18030_file_is_read_where_it_shows_itself_before_an_ambiguous_character(undeclared):
+    document = undeclared(["张三", *ambiguous()], "gb18030")
+    assert (document["exit_code"], document["files"][0]["encoding"], document["files"][0]["records"]) == (
+        0, "gb18030", 931,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-8"])
+def test_every_ambiguous_character_is_read_as_what_was_asked_for(undeclared, encoding):
+    # Five of them are one more than the layout allows, in whatever encoding they were meant.
+    names = [name * 5 for name in ambiguous()]
+    document = undeclared(names, encoding, "--encoding", encoding, "--show-values")
+    assert [one["value"] for one in document["findings"]] == names
+
+
+def test_a_utf_8_file_cut_at_any_byte_is_never_taken_for_gb18030(tmp_path):
+    whole = "".join(RECORD.format(n=n, memo="数据不一致，医疗机构多 310") for n in range(1, 4)).encode()
+    path = tmp_path / "cut.txt"
+    document = {}
+    for at in range(1, len(whole), 3):
+        path.write_bytes(whole[:at])
+        document[at] = judged(path, "--dialect", "nhsa-3202-result")["files"][0]["encoding"]
+    assert set(document.values()) == {"utf-8"}
+
+
+def test_an_undeclared_utf_8_file_cut_inside_a_character_is_refused_as_damaged(undeclared, tmp_path):
+    undeclared(["张三", "李四"], "utf-8")
+    whole = (tmp_path / "x.csv").read_bytes()
+    at = whole.index("四".encode())
+    for cut in (at + 1, at + 2):
+        (tmp_path / "x.csv").write_bytes(whole[:cut])
+        document = judged("x.csv", "--dialect", "x.toml")
+        assert (document["exit_code"], [one["code"] for one in document["findings"]]) == (3, ["F211"])
