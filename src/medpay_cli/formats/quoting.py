@@ -57,16 +57,16 @@ def shape(block: bytes, dialect: Dialect) -> Shape:
     for start in starts[unsound].tolist():
         if start < behind:
             continue
-        delimiters, behind, verdict = _walked(block, start, dialect)
+        _, behind, verdict = _walked(block, start, dialect)
         if verdict == OPEN:
             return Shape(hidden[:start].tobytes(), tuple(broken), start)
-        stop = behind - (
-            2 if block.endswith(b"\r\n", start, behind) else 1 if block.endswith(b"\n", start, behind) else 0
-        )
-        hidden[start:stop] = quote
-        hidden[delimiters] = ord(dialect.delimiter)
         if verdict == BROKEN:
             broken.append(start)
+            stop = behind - (2 if block.endswith(b"\r\n", start, behind) else block.endswith(b"\n", start, behind))
+            hidden[start:stop] = quote
+        else:
+            piece = raw[start:behind]
+            hidden[start:behind] = np.where(_inside(len(piece), np.flatnonzero(piece == quote)), quote, piece)
     return Shape(hidden.tobytes(), tuple(broken), len(block))
 
 
