@@ -8,7 +8,7 @@ else a string. A violated `type` silences the field's other keywords: one cause,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -37,14 +37,19 @@ def compile_layout(layout: Layout) -> tuple[Check, ...]:
     return tuple(check for field in layout.fields for check in _field_checks(field))
 
 
-def characters_of(layout: Layout) -> tuple[Check, ...]:
-    """The checks that no field holds a character that nobody sees; of use only where one was met in the bytes."""
-    checks = []
-    for code, pattern in characters.patterns().items():
+def with_characters(layout: Layout, checks: tuple[Check, ...]) -> tuple[Check, ...]:
+    """The checks, and before them that no field holds a character that nobody sees; where one does, the field's other
+    checks are silent. Of use only where such a character was met in the bytes."""
+    patterns = characters.patterns()
+    every = "|".join(patterns.values())
+    silent = {field.name: pl.col(field.name).str.contains(every).fill_null(value=False) for field in layout.fields}
+    made = []
+    for code, pattern in patterns.items():
         for field in layout.fields:
             held = pl.col(field.name).str.contains(pattern).fill_null(value=False)
-            checks.append(Check(code, field, held, held, ""))
-    return tuple(checks)
+            made.append(Check(code, field, held, held, ""))
+    others = (replace(check, violated=check.violated & ~silent[check.field.name]) for check in checks)
+    return (*made, *others)
 
 
 @dataclass(frozen=True)

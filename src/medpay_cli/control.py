@@ -17,8 +17,8 @@ RECORDS = "records"
 # The count in a 3201 or 3202 request: settlements, which are the records of a detail file.
 COUNT = "fixmedins_setl_cnt"
 REQUESTS = ("3201", "3202")
-AMOUNT = re.compile(money.grammar(20, 2))
-NUMBER_OF_RECORDS = re.compile("^(0|[1-9][0-9]{0,17})$")
+AMOUNT = re.compile(money.grammar(24, 6))
+NUMBER_OF_RECORDS = re.compile("0|[1-9][0-9]{0,17}")
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,6 @@ def joined(declarations: Iterable[Declared]) -> Declared:
 
 
 def _declared(name: str, value: str, origin: str) -> Declared:
-    if not (NUMBER_OF_RECORDS if name == RECORDS else AMOUNT).match(value):
+    if not (NUMBER_OF_RECORDS if name == RECORDS else AMOUNT).fullmatch(value):
         raise MedpayError("declared_fault", path=origin, name=name, value=value)
     return Declared(int(value)) if name == RECORDS else Declared(amounts={name: Decimal(value)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from medpay_cli import config
 from medpay_cli.errors import MedpayError
@@ -67,6 +68,12 @@ class Dialect:
         for case in self.shifted:
             columns = (case.width, case.skip, *case.empty, *case.amount, *case.not_amount)
             reasons += [f"shifted {column} > {case.width}" for column in columns if column > case.width]
+            if case.width not in (self.widths or (fields,)):
+                reasons.append(f"shifted {case.width}, widths {self.widths or fields}")
+            if not (case.empty or case.amount or case.not_amount):
+                reasons.append("shifted: empty, amount, not_amount")
+        if not self.header and max(self.widths, default=fields) > self.limits.columns:
+            reasons.append(f"limits columns {self.limits.columns}")
         reasons += [f"headings {name}" for name in sorted(set(self.headings.values()) - set(names))]
         if self.headings and not self.header:
             reasons.append("headings, header = false")
@@ -94,6 +101,8 @@ def names() -> list[str]:
 def load(name: str) -> Dialect:
     """The dialect behind a shipped name or a user's FILE.toml. Raises MedpayError."""
     document = config.load(config.DIALECT, name)
+    if document["layout"].endswith(config.LAYOUT.suffix):  # beside the dialect that names it
+        document["layout"] = str(Path(name).parent / document["layout"])
     same = (
         "layout", "delimiter", "quote", "encoding", "header", "other_columns", "free_order", "headings", "preamble",
         "final_line_end", "trim", "mixed_widths",

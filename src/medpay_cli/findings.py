@@ -159,7 +159,8 @@ class Findings:
 
 @dataclass
 class FileVerdict:
-    """What was found of one file: counts and sums of every record, and whether it can be relied on."""
+    """What was found of one file: counts and sums of every record, whether it can be relied on, and whether it was
+    read to its end."""
 
     path: str
     member: str | None
@@ -172,6 +173,7 @@ class FileVerdict:
     totals: dict[str, Decimal] = field(default_factory=dict)
     rejected_totals: dict[str, Decimal] = field(default_factory=dict)
     scales: dict[str, int] = field(default_factory=dict)
+    is_read: bool = True
 
 
 @dataclass
@@ -184,6 +186,8 @@ class Outcome:
     # Field name → (zh title, en title), and the sensitive fields, of every layout used.
     titles: dict[str, tuple[str, str]]
     sensitivity: dict[str, str]
-    # Code prefixes that were left out, or the only ones that were held.
+    # Fields of numbers, days or codes: whatever else stands in them may be somebody's name or number.
+    plain: frozenset[str] = frozenset()
+    # Codes that were left out, and the prefixes of the only ones that were held.
     ignored: tuple[str, ...] = ()
     selected: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from medpay_cli.formats import archive
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.encoding import MARKS, decoded
 from medpay_cli.formats.header import delimiter_counts
-from medpay_cli.judging import Terms
+from medpay_cli.judging import NOT_JUDGED, Terms
 from medpay_cli.recognition import Candidate
 
 BLOCK = 16 << 20
@@ -49,7 +49,7 @@ class Inspection:
     @property
     def exit_code(self) -> int:
         """0, or 2 where an input is not recognised, 3 where one cannot be read."""
-        if any(one.reason for one in self.files):
+        if any(one.reason or (one.verdict and one.verdict.verdict == NOT_JUDGED) for one in self.files):
             return UNREADABLE
         return 0 if all(one.verdict for one in self.files) else NOT_RECOGNISED
 
@@ -77,7 +77,7 @@ def _inspected(source: Input, encoding: str | None) -> Inspected:
         _count(made, text)
         made.delimiters = delimiter_counts(text)
         made.candidates = recognition.candidates(text)
-        layout, dialect = recognition.recognised(text)
+        layout, dialect = recognition.chosen(text, made.candidates)
     except ReadError as err:
         made.reason = err.code
         return made

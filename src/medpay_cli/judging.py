@@ -28,7 +28,7 @@ T = TypeVar("T")
 VALID, FOUND, NOT_JUDGED, STRUCTURE_ONLY = "valid", "findings", "not_judged", "structure_only"
 # Findings on one record that leave the whole file unjudged: a limit or an open quote; an end that was cut off.
 STOPPING = {"F204", "F205"}
-CUT_OFF = "F206"
+CUT_OFF, UNDECODABLE = "F206", "F102"
 REPEATED = "B101"
 EMPTY = "F208"
 
@@ -56,14 +56,12 @@ class Terms:
 
 @dataclass(frozen=True)
 class Judgement(Generic[T]):
-    """The verdict on a file, its findings, what `also` made of each batch, and what each line is (LineKind): `footer`
-    lines come after those."""
+    """The verdict on a file, its findings, what `also` made of each batch, and what each line is (LineKind)."""
 
     verdict: FileVerdict
     findings: Findings
     also: list[T] = field(default_factory=list)
     lines: BinaryIO = field(default_factory=files.spool)
-    footer: int = 0
 
 
 @dataclass(frozen=True)
@@ -91,12 +89,14 @@ def judge_file(
 
     `also` runs on each batch, its flags and its amounts, in a thread; its results come back in file order.
     """
-    usual = tuple(check for check in checks.compile_layout(layout) if terms.applies(check.code))
-    odd = usual + tuple(check for check in checks.characters_of(layout) if terms.applies(check.code))
+    usual = checks.compile_layout(layout)
+    odd = checks.with_characters(layout, usual)
     keys = Keys(layout.key) if layout.key and terms.applies(REPEATED) else None
 
     def work(batch: Batch) -> _Judged[T]:
+        # Amounts rely on every check; a rule that is left out only finds nothing.
         flagged = checks.flag(batch.text, odd if batch.is_odd else usual)
+        flagged = replace(flagged, violations=[one for one in flagged.violations if terms.applies(one[0].code)])
         amounts = checks.amounts(flagged, layout.money, ROW)
         faults = batch.faults.filter(
             pl.col("code").is_in([one for one in batch.faults["code"].unique() if terms.applies(one)])
@@ -105,9 +105,10 @@ def judge_file(
         return _judge(batch, layout, flagged, faults, amounts, fingerprints, also(batch, flagged, amounts))
 
     def gather(batches: Iterator[tuple[Batch, _Judged[T]]]) -> Judgement[T]:
-        made = Judgement[T](blank(text, layout, written), Findings(), footer=len(dialect.footer))
+        made = Judgement[T](blank(text, layout, written), Findings())
         verdict, lines, unfit = made.verdict, 0, 0
         widths = Counter[int]()
+        last: Batch | None = None
         if keys:
             keys.clear()
         for batch, judged in batches:
@@ -124,7 +125,8 @@ def judge_file(
             verdict.totals = _added(verdict.totals, judged.totals)
             verdict.rejected_totals = _added(verdict.rejected_totals, judged.rejected_totals)
             terms.tick(batch.records)
-        _whole_file(made, text, written, unfit, widths, terms)
+            last = batch
+        _whole_file(made, text, written, unfit, widths, last, terms)
         return made
 
     try:
@@ -160,6 +162,7 @@ def blank(source: Input, layout: Layout, dialect: Dialect) -> FileVerdict:
 def unreadable(verdict: FileVerdict, err: ReadError) -> Judgement[T]:
     """The judgement on a file that cannot be read: one finding."""
     made = Judgement[T](verdict, Findings())
+    verdict.is_read = False
     _stop(made, err)
     return made
 
@@ -173,7 +176,7 @@ def _judge(
     keys: repeats.Words | None,
     also: T,
 ) -> _Judged[T]:
-    position = {name: number for number, name in enumerate(layout.names, 1)}
+    position = {name: number for number, name in enumerate(batch.header or layout.names, 1)}
 
     def found(check: Check, rows: pl.DataFrame) -> pl.DataFrame:
         name = check.field.name
@@ -297,24 +300,38 @@ def _placed(found: pl.DataFrame, records: int, lines: int, source: Input) -> pl.
 
 
 def _whole_file(
-    made: Judgement[T], source: Input, dialect: Dialect, unfit: int, widths: Counter[int], terms: Terms
+    made: Judgement[T],
+    source: Input,
+    dialect: Dialect,
+    unfit: int,
+    widths: Counter[int],
+    last: Batch | None,
+    terms: Terms,
 ) -> None:
     """Leave a file unjudged where it holds nothing, nothing in it fits, or it cannot be read to its end."""
     verdict = made.verdict
-    if verdict.records == 0:
+    codes = {code for code, _, _ in made.findings.counts}
+    if verdict.records == 0 or last is None:
         if not (terms.allow_empty or terms.declared.records == 0):
             _stop(made, ReadError(EMPTY))
-    elif any(code in STOPPING for code, _, _ in made.findings.counts):
+        return
+    others = widths - Counter([last.open_width or 0])
+    narrower = dialect.mixed_widths and (last.open_width or 0) in range(1, min(others, default=0))
+    if codes & STOPPING:
         verdict.verdict = NOT_JUDGED
+        verdict.is_read = False
     elif unfit == verdict.records and widths:
-        under_header = next(made.findings.frames()).filter(code="F101")["expected"].first()
-        permitted = " | ".join(str(width) for width in dialect.widths) or str(under_header)
-        _stop(made, ReadError("F201", split_counts(source), f"{named(dialect.delimiter)}: {permitted}"))
-    elif unfit == verdict.records:
-        first = next(made.findings.frames()).filter(code="F102")["value"]
+        permitted = " | ".join(str(width) for width in dialect.widths or last.permitted)
+        skipped = dialect.preamble + dialect.header
+        _stop(made, ReadError("F201", split_counts(source, skipped), f"{named(dialect.delimiter)}: {permitted}"))
+    elif unfit == verdict.records and UNDECODABLE in codes:
+        first = next(made.findings.frames()).filter(code=UNDECODABLE)["value"]
         _stop(made, ReadError("F202", value=first[0] if len(first) else None, expected=dialect.encoding))
-    elif any(code == CUT_OFF for code, _, _ in made.findings.counts):
+    elif unfit == verdict.records or CUT_OFF in codes:
         verdict.verdict = NOT_JUDGED
+    elif narrower:
+        expected = " | ".join(str(width) for width in sorted(others))
+        _stop(made, ReadError(CUT_OFF, value=str(last.open_width), expected=expected))
     elif made.findings.count(ERROR):
         verdict.verdict = FOUND
 
@@ -354,4 +371,7 @@ def _added(sums: dict[str, Decimal], more: dict[str, Decimal]) -> dict[str, Deci
 
 
 def _sums(amounts: pl.DataFrame) -> dict[str, Decimal]:
-    return amounts.sum().row(0, named=True) if amounts.width else {}
+    try:
+        return amounts.sum().row(0, named=True) if amounts.width else {}
+    except pl.exceptions.PolarsError:  # beyond 38 digits
+        return {name: money.total(amounts[name]) for name in amounts.columns}

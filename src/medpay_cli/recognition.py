@@ -9,11 +9,11 @@ from typing import BinaryIO, cast
 
 from medpay_cli import dialects, findings, judging, layouts
 from medpay_cli.dialects import Dialect
-from medpay_cli.errors import MedpayError
+from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.findings import ERROR
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.encoding import known
-from medpay_cli.formats.header import widest_delimiter
+from medpay_cli.formats.header import first_size, widest_delimiter
 from medpay_cli.judging import NOT_JUDGED, Terms
 from medpay_cli.layouts import Field, Layout
 
@@ -55,8 +55,16 @@ def candidates(text: Input, layout: str | None = None) -> list[Candidate]:
 
 
 def recognised(text: Input, layout: str | None = None) -> tuple[Layout, Dialect]:
-    """The layout and the dialect of a decoded input. Raises MedpayError with the candidates where it is not clear."""
-    found = candidates(text, layout)
+    """The layout and the dialect of a decoded input.
+
+    Raises MedpayError with the candidates where it is not clear, ReadError F208 where there is nothing to judge by.
+    """
+    return chosen(text, candidates(text, layout), layout)
+
+
+def chosen(text: Input, found: list[Candidate], layout: str | None = None) -> tuple[Layout, Dialect]:
+    """The only one of the candidates that every record fits. Raises what `recognised` raises."""
+    first_size(text, Dialect("", ""))
     matches = [one for one in found if one.is_match]
     if len(matches) != 1:
         told = "; ".join(map(str, matches or found)) or "-"
@@ -66,13 +74,22 @@ def recognised(text: Input, layout: str | None = None) -> tuple[Layout, Dialect]
 
 
 def structure(text: Input, dialect: Dialect | None) -> tuple[Layout, Dialect]:
-    """A layout that asserts nothing: as many fields as the first record has. Raises MedpayError."""
+    """A layout that asserts nothing: as many fields as the header or the first record has.
+
+    Raises MedpayError, ReadError F208 where there is no record, F204 where it has too many fields.
+    """
     if dialect is None:
         mark, size = widest_delimiter(text)
         written = Dialect("", "", delimiter=mark, quote='"', widths=(size,))
     else:
-        size = widest_delimiter(text, dialect)[1]
-        written = replace(dialect, header=False, widths=(size,), mixed_widths=False, shifted=(), headings={})
+        size = first_size(text, dialect)
+        # The header is one line more that is no record.
+        written = replace(
+            dialect, header=False, preamble=dialect.preamble + dialect.header, widths=(size,), mixed_widths=False,
+            shifted=(), headings={},
+        )  # fmt: skip
+    if size > written.limits.columns:
+        raise ReadError("F204", value=str(size), expected=f"<= {written.limits.columns}")
     # Nothing is known of what stands in them: nobody sees it.
     notes = {"title": "列", "x-en": "column", "x-sensitivity": "direct"}
     fields = tuple(Field(str(number), required=False, asserted=(), notes=notes) for number in range(1, size + 1))

@@ -44,7 +44,7 @@ def separate(source: Input, made: Judgement[None], accepted: BinaryIO | None, re
         source.check_unchanged()
     except ReadError as err:
         raise StorageError("input_changed", path=source.path) from err
-    kinds_of.prove(made.footer)
+    kinds_of.prove()
 
 
 def _write(targets: tuple[tuple[BinaryIO | None, LineKind], ...], block: bytes) -> None:
@@ -54,13 +54,13 @@ def _write(targets: tuple[tuple[BinaryIO | None, LineKind], ...], block: bytes) 
 
 
 class _Kinds:
-    """What each line is, in order; lines of one record are all what the record is, lines after the last are footer."""
+    """What each line is, in order; lines of one record are all what the record is."""
 
     def __init__(self, lines: BinaryIO) -> None:
         self._lines = lines
         self._lines.seek(0)
         self._last = int(LineKind.HEAD)
-        self._after = 0
+        self._more = 0
 
     def next(self, count: int) -> Bytes:
         """The kinds of the next lines."""
@@ -69,14 +69,14 @@ class _Kinds:
         standing = np.maximum.accumulate(np.where(known == LineKind.MORE, 0, np.arange(len(known))))
         filled = known[standing][1:]
         self._last = int(filled[-1]) if len(filled) else self._last
-        self._after += count - len(kinds)
-        return np.concatenate((filled, np.full(count - len(kinds), LineKind.HEAD, np.uint8)))
+        self._more += count - len(kinds)
+        return np.concatenate((filled, np.full(count - len(kinds), LineKind.BLANK, np.uint8)))
 
-    def prove(self, footer: int) -> None:
-        """Every line that was judged was written, and no other but the footer."""
+    def prove(self) -> None:
+        """The lines that were judged are those of the file."""
         left = len(self._lines.read())
-        if left or self._after != footer:
-            raise InternalError("tie_out", what="lines", left=left, right=self._after - footer)
+        if left or self._more:
+            raise InternalError("tie_out", what="lines", left=left, right=self._more)
 
 
 def _lines(stream: BinaryIO, head: bytes, encoding: str) -> Iterator[tuple[Bytes, Whole]]:

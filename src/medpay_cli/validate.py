@@ -33,7 +33,7 @@ class Targets:
     @property
     def why(self) -> Path | None:
         """Beside the rejected records."""
-        return self.rejected.with_name(f"{self.rejected.name}.why.csv") if self.rejected else None
+        return Path(f"{self.rejected}.why.csv") if self.rejected else None
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -90,7 +90,8 @@ def validate(
         exit_code=exit_code([one.judgement.verdict for one in made], found, fail_on),
         titles={field.name: (field.title("zh"), field.title("en")) for field in fields},
         sensitivity={field.name: field.sensitivity for field in fields if field.sensitivity},
-        ignored=held.ignored,
+        plain=frozenset(field.name for field in fields if not field.is_text or field.codes or field.form),
+        ignored=tuple(code for code in config.names(config.RULE) if _is_ignored(code, held)),
         selected=held.selected,
     )
     if targets and outcome.files[0].verdict != NOT_JUDGED:
@@ -118,6 +119,10 @@ def _check_codes(terms: Terms) -> None:
                 raise MedpayError("unknown_code", option=option, code=prefix)
             if option == "--ignore" and all(findings.always_applies(code) for code in matching):
                 raise MedpayError("always_applies", option=option, code=prefix)
+
+
+def _is_ignored(code: str, terms: Terms) -> bool:
+    return code.startswith(terms.ignored or ("-",)) and not findings.always_applies(code)
 
 
 def _opened(source: Source) -> list[tuple[Input, ReadError | None]]:

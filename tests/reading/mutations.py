@@ -472,11 +472,11 @@ ON_LEDGER = {
     "line ends: CR LF": harmless(everywhere("\n", "\r\n")),
     "line ends: CR LF in the first half": harmless(ended(b"\r\n", 1, 6)),
     "line ends: CR CR LF in one record": rejected(
-        ended(b"\r\r\n", 6, 6), (6, "refd_setl_flag", "F107"), (6, "refd_setl_flag", "L104")
+        ended(b"\r\r\n", 6, 6), (6, "refd_setl_flag", "F107")
     ),
     "line ends: none behind the last record": harmless(ended(b"", 12, 12)),
     "line ends: a CR alone behind the last record": rejected(
-        ended(b"\r", 12, 12), (12, "refd_setl_flag", "F107"), (12, "refd_setl_flag", "L104")
+        ended(b"\r", 12, 12), (12, "refd_setl_flag", "F107")
     ),
     "line ends: LF CR": refused(
         everywhere("\n", "\n\r"), *every(range(2, 13), ("setl_id", "F107")), (13, None, "F206")
@@ -627,7 +627,7 @@ ON_CHARGES = {
     "header: an empty name": refused(within(0, "note", ""), "F207"),
     "header: names translated": refused(within(0, "bill,card", "账单,卡号"), "F207"),
     "encoding: two byte order marks": refused(in_front(BOM + BOM), "F207"),
-    "encoding: a byte order mark between records": rejected(before(6, BOM), (6, "bill", "F108"), (6, "bill", "L106")),
+    "encoding: a byte order mark between records": rejected(before(6, BOM), (6, "bill", "F108")),
     "encoding: utf-16-le without a mark": refused(reencoded("utf-16-le"), "F202"),
     "encoding: utf-16-be without a mark": refused(reencoded("utf-16-be"), "F202"),
     "encoding: gb18030": refused(reencoded("gb18030"), "F202"),
@@ -641,7 +641,7 @@ ON_CHARGES = {
     "line ends: CR only": refused(everywhere("\n", "\r"), "F212"),
     "line ends: CR LF": harmless(ended(b"\r\n", 0)),
     "line ends: CR LF in the first half": harmless(ended(b"\r\n", 0, 6)),
-    "line ends: CR CR LF in one record": rejected(ended(b"\r\r\n", 6, 6), (6, "paid", "F107"), (6, "paid", "L102")),
+    "line ends: CR CR LF in one record": rejected(ended(b"\r\r\n", 6, 6), (6, "paid", "F107")),
     "line ends: none behind the last record": harmless(ended(b"", 12, 12)),
     "amount: thousands in quotes": rejected(within(6, "1234.50", '"1,234.50"'), (6, "paid", "L102")),
     "amount: a third decimal": rejected(cell(6, 6, "1234.500"), (6, "paid", "L103")),

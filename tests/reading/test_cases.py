@@ -553,9 +553,9 @@ def test_show_values_shows_them(planted, form):
     assert shown(planted, "--format", form, "--show-values") == {"psn_no", "mdtrt_id", "memo", "exp_content"}
 
 
-def test_a_masked_value_keeps_two_characters(planted):
+def test_a_direct_value_is_hidden_whole_and_an_identifier_is_not_in_json(planted):
     values = {found["field"]: found["value"] for found in judged(planted, *RESULT)["findings"]}
-    assert values == {"psn_no": PERSON, "mdtrt_id": VISIT, "memo": "RE***", "exp_content": "EX***"}
+    assert values == {"psn_no": PERSON, "mdtrt_id": VISIT, "memo": "***", "exp_content": "***"}
 
 
 def test_a_report_in_a_file_is_the_owner_s_alone(messy, tmp_path):

@@ -17,8 +17,9 @@ def test_counts_and_sums_are_declared_on_the_command_line():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "records", "records=", "records=3.0", "records=-1", "records=03", "medfee_sumamt=1,000.00",
-             "medfee_sumamt=1e3", "medfee_sumamt=1.234", "medfee_sumamt=+1", "=3", "records=3,", "records=３"],
+    "text", ["", "records=3\n", "records", "records=", "records=3.0", "records=-1", "records=03",
+             "medfee_sumamt=1,000.00", "medfee_sumamt=1e3", "medfee_sumamt=1.2345678", "medfee_sumamt=+1",
+             "=3", "records=3,", "records=３"],
 )  # fmt: skip
 def test_what_is_no_number_is_refused(text):
     with pytest.raises(MedpayError) as caught:
@@ -73,7 +74,7 @@ def test_a_request_declares_count_and_sums_in_its_envelope_or_without(tmp_path, 
     [
         "", "[]", "[1]", "null", "{", '{"a": 1} {}', '{"medfee_sumamt": NaN}', '{"medfee_sumamt": Infinity}',
         '{"medfee_sumamt": 1.10, "medfee_sumamt": 1.11}', '{"medfee_sumamt": 1e2}', '{"medfee_sumamt": "1,000.00"}',
-        '{"medfee_sumamt": null}', '{"medfee_sumamt": 1.105}', '{"fixmedins_setl_cnt": 3.5}', '{"insutype": "310"}',
+        '{"medfee_sumamt": null}', '{"medfee_sumamt": 1.1050001}', '{"fixmedins_setl_cnt": 3.5}', '{"insutype": "310"}',
         '{"infno": "2207", "input": {"data": {"medfee_sumamt": 1.10}}}', '{"input": {"data": [1]}}', "[" * 100_000,
         b"\xff", '{"medfee_sumamt": true}',
     ],

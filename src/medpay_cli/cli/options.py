@@ -107,6 +107,11 @@ def check_targets(
     files.check_targets([*others, *(path for _, path in _outputs(report, formats))], inputs)
 
 
+def own(*names: str | None) -> list[str]:
+    """Those that are files of the user's."""
+    return [name for name in names if name and name.endswith((".json", ".toml"))]
+
+
 def emit(outcome: Any, formats: tuple[str, ...], **report: Any) -> None:
     """Write the files asked for, all or none, then stdout."""
     from dataclasses import replace

@@ -51,7 +51,8 @@ def command(
     used = _recipe(recipe, key, amount, compare)
     names = [side.name for side in used.sides]
     bound = _bound(sides, names)
-    options.check_targets(report, FORMATS, bound.values(), folder_files(output_dir) if output_dir else ())
+    made = folder_files(output_dir) if output_dir and output_dir.is_dir() else ()
+    options.check_targets(report, FORMATS, bound.values(), made)
     encoding, declared = _by_side("--encoding", encodings, names), _declared(expect, totals, names)
     with options.progress() as tick:
         result = reconcile(

@@ -32,6 +32,7 @@ def command(
     if out == "-":
         planted = sampling.write(layout, dialect, records, seed, broken, sys.stdout.buffer)
     else:
+        files.check_targets([Path(out)], options.own(layout, dialect))
         with files.whole(Path(out)) as file:
             planted = sampling.write(layout, dialect, records, seed, broken, file)
     for one in planted:

@@ -41,7 +41,7 @@ def command(
     from medpay_cli.validate import Targets, validate
 
     targets = Targets(accepted, rejected)
-    options.check_targets(report, FORMATS, paths, targets.paths)
+    options.check_targets(report, FORMATS, [*paths, *totals, *options.own(layout, dialect)], targets.paths)
     with options.progress() as tick:
         outcome = validate(
             paths,

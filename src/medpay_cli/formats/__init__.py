@@ -43,7 +43,8 @@ class Batch:
 
     `text` holds the records that fit; `faults` the findings on those that do not (a record finding each, except
     warnings), so records = text.height + faults that are errors. `kinds` says what each line is, `is_odd` whether
-    some character stands there that no cell should hold.
+    some character stands there that no cell should hold. `header` names the file's columns, `permitted` are the widths
+    that a record may have, `open_width` that of the last record of the file if its line has no end.
     """
 
     text: pl.DataFrame
@@ -55,6 +56,9 @@ class Batch:
     widths: dict[int, int]
     kinds: np.ndarray[tuple[int], np.dtype[np.uint8]]
     is_odd: bool
+    header: tuple[str, ...] | None
+    permitted: tuple[int, ...]
+    open_width: int | None
 
 
 def read(

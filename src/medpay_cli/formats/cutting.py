@@ -23,7 +23,7 @@ class Cut:
     """Some whole records: as they stand, and `shape`, in which every delimiter and line end is one of the records.
 
     `broken` says where records with broken quoting begin, `unclosed` that a quote opens behind them all that never
-    closes. `last` is the end of the file.
+    closes. `last` is the end of the file, `foot` the number of lines of the footer behind it.
     """
 
     block: bytes
@@ -31,6 +31,12 @@ class Cut:
     broken: tuple[int, ...] = ()
     unclosed: bool = False
     last: bool = False
+    foot: int = 0
+
+    def joined(self, other: Cut) -> Cut:
+        """Both as one."""
+        broken = (*self.broken, *(place + len(self.block) for place in other.broken))
+        return Cut(self.block + other.block, self.shape + other.shape, broken, other.unclosed)
 
 
 class Cutter:
@@ -58,25 +64,19 @@ class Cutter:
 
         Raises ReadError F204, F213 where the end of the last line is missing, F214 where the footer is.
         """
-        footer = len(self._dialect.footer)
         waiting: Cut | None = None
         for cut in self._cuts():
-            if waiting is not None and footer and cut.block.count(b"\n") <= footer and not waiting.unclosed:
-                waiting = self._whole(waiting.block + cut.block)  # the footer may begin in the part before
-                continue
-            if waiting is not None:
+            if waiting is None:
+                waiting = cut
+            elif cut.shape.count(b"\n") <= len(self._dialect.footer):
+                waiting = waiting.joined(cut)  # the footer may begin in the part before
+            else:
                 yield waiting
-            waiting = cut
-        if waiting is None:
-            if footer:
-                raise ReadError("F214", expected=", ".join(self._dialect.footer))
-            return
-        if self._dialect.final_line_end and not waiting.block.endswith(b"\n"):
+                waiting = cut
+        last = replace(waiting or Cut(b"", b""), last=True)
+        if last.block and self._dialect.final_line_end and not last.block.endswith(b"\n"):
             raise ReadError("F213")
-        if footer and not waiting.unclosed:
-            waiting = self._whole(self._without_footer(waiting.block))
-        if waiting.block or waiting.unclosed:
-            yield replace(waiting, last=True)
+        yield last if last.unclosed else self._without_footer(last)
 
     def _cuts(self) -> Iterator[Cut]:
         rest, self._ahead = self._ahead, b""
@@ -128,15 +128,17 @@ class Cutter:
         shape = quoting.shape(block, self._dialect)
         return Cut(block[: shape.done], shape.hidden, shape.broken)
 
-    def _without_footer(self, block: bytes) -> bytes:
-        """The block without its last lines. Raises ReadError F214 where they do not begin as the footer does."""
+    def _without_footer(self, cut: Cut) -> Cut:
+        """The last part without its last lines. Raises ReadError F214 where they do not begin as the footer does."""
+        at = len(cut.block)
         for begins in reversed(self._dialect.footer):
-            body = block.removesuffix(b"\n")
-            at = body.rfind(b"\n") + 1
-            if not body[at:].startswith(begins.encode()):
+            at = cut.shape.rfind(b"\n", 0, max(at - 1, 0)) + 1
+            if not cut.block.startswith(begins.encode(), at):
                 raise ReadError("F214", expected=begins)
-            block = block[:at]
-        return block
+        foot = cut.block[at:]
+        broken = tuple(place for place in cut.broken if place < at)
+        lines = foot.count(b"\n") + (foot != b"" and not foot.endswith(b"\n"))
+        return replace(cut, block=cut.block[:at], shape=cut.shape[:at], broken=broken, foot=lines)
 
     def _line(self) -> bytes:
         limit = self._dialect.limits.line

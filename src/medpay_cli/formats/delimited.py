@@ -329,22 +329,28 @@ class _Part:
         text, notes = trimmed(text, self.names) if self.dialect.trim else (text, [])
         block = self.cut.block
         lines = self.head + block.count(b"\n") + (block != b"" and not block.endswith(b"\n")) + self.cut.unclosed
+        is_open = self.cut.last and block != b"" and not block.endswith(b"\n")
         return Batch(
             text=text,
             faults=self._findings(wrong, len(split.lines), notes),
             records=len(split.lines),
-            lines=lines,
+            lines=lines + self.cut.foot,
             fits=dict(fits),
             width=self.width,
             widths=dict(found),
             kinds=self._kinds(split, lines),
             is_odd=characters.suspected(block),
+            header=self.header,
+            permitted=self._allowed,
+            open_width=next((group.size for group in split.groups if len(split.lines) in group.rows), None)
+            if is_open
+            else None,
         )
 
     def _kinds(self, split: _Split, lines: int) -> Bytes:
         """What each line is: see LineKind."""
-        kinds = np.full(lines, LineKind.MORE, np.uint8)
-        kinds[: self.head] = LineKind.HEAD
+        kinds = np.full(lines + self.cut.foot, LineKind.MORE, np.uint8)
+        kinds[: self.head] = kinds[lines:] = LineKind.HEAD
         kinds[split.lines - 1] = LineKind.RECORD
         kinds[split.blank - 1] = LineKind.BLANK
         return kinds

@@ -23,6 +23,7 @@ MARKS = (
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (b"\x84\x31\x95\x33", "gb18030"),
 )
 # What a label means; GB2312 and GBK are written where GB18030 is meant.
 KNOWN = {
@@ -39,11 +40,15 @@ BAD = "\udcff"
 
 def known(name: str) -> str:
     """The encoding that a label means. Raises MedpayError."""
-    label = name.lower().replace("_", "-")
-    for candidate in (label, label.replace("utf", "utf-", 1)):
-        if candidate in KNOWN:
-            return KNOWN[candidate]
-    raise MedpayError("unknown_encoding", name=name, known=", ".join(sorted(KNOWN)))
+    if _label(name) not in KNOWN:
+        raise MedpayError("unknown_encoding", name=name, known=", ".join(sorted(KNOWN)))
+    return KNOWN[_label(name)]
+
+
+def _label(name: str | None) -> str:
+    """How we write an encoding; utf-16 and utf-32 leave the order of bytes to the mark."""
+    label = (name or "").lower().replace("_", "-")
+    return label if label in KNOWN else label.replace("utf", "utf-", 1)
 
 
 def decoded(source: Input, asked: str | None, declared: str | None) -> Input:
@@ -57,7 +62,7 @@ def decoded(source: Input, asked: str | None, declared: str | None) -> Input:
         head = stream.read(4)
     mark = next((name for mark, name in MARKS if head.startswith(mark)), None)
     wanted = known(asked) if asked else None
-    if mark and wanted and mark != wanted:
+    if mark and wanted and mark != wanted and _label(asked) != mark.rpartition("-")[0]:
         raise ReadError("F210", value=mark, expected=wanted)
     name = mark or wanted or (known(declared) if declared else None)
     if (name or UTF_8) in BYTES and _is_wide(source):

@@ -13,7 +13,7 @@ from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.cutting import BOM
-from medpay_cli.formats.quoting import cells
+from medpay_cli.formats.quoting import cells, quoted_size
 
 DELIMITERS = (",", "\t", ";", "|")
 NAMES = {"\t": "TAB", " ": "SPACE"}
@@ -74,10 +74,14 @@ def near_names(found: Iterable[str], wanted: Iterable[str]) -> dict[str, str]:
     return near
 
 
-def split_counts(source: Input, delimiters: tuple[str, ...] = ("\t", "|", ",", ";", " ")) -> str:
-    """How many fields most of the first records have under each delimiter that splits them: `TAB: 1; SPACE: 5`."""
+def split_counts(source: Input, skipped: int) -> str:
+    """How many fields most of the first records have under each delimiter that splits them: `TAB: 1; SPACE: 5`.
+
+    `skipped` lines stand before the first record.
+    """
+    delimiters = ("\t", "|", ",", ";", " ")
     with source.open() as stream:
-        lines = stream.read(1 << 16).decode("utf-8", "replace").splitlines()[:1000]
+        lines = stream.read(1 << 16).decode("utf-8", "replace").splitlines()[skipped:1000]
     usual = {mark: Counter(line.count(mark) + 1 for line in lines if line).most_common(1) for mark in delimiters}
     return "; ".join(
         f"{named(mark)}: {counts[0][0]}"
@@ -98,11 +102,11 @@ def delimiter_for(source: Input, wanted: tuple[str, ...]) -> str:
     return found[0]
 
 
-def widest_delimiter(source: Input, dialect: Dialect | None = None) -> tuple[str, int]:
-    """The delimiter of the dialect, else the one of , TAB ; | that splits the first record into most fields; and how
-    many. Raises MedpayError where none or several do."""
-    if dialect is not None:
-        return dialect.delimiter, _size(_first_record(source), dialect)
+def widest_delimiter(source: Input) -> tuple[str, int]:
+    """The one of , TAB ; | that splits the first record into most fields, and how many.
+
+    Raises MedpayError where none or several do, ReadError F208 where there is no record.
+    """
     sizes = delimiter_counts(source)
     most = max(sizes.values())
     widest = [mark for mark in DELIMITERS if sizes[named(mark)] == most]
@@ -113,22 +117,20 @@ def widest_delimiter(source: Input, dialect: Dialect | None = None) -> tuple[str
 
 
 def delimiter_counts(source: Input) -> dict[str, int]:
-    """Into how many fields each of , TAB ; | splits the first record."""
-    first = _first_record(source)
-    return {named(mark): _size(first, Dialect("", "", delimiter=mark, quote='"')) for mark in DELIMITERS}
+    """Into how many fields each of , TAB ; | splits the first record. Raises ReadError F208."""
+    return {named(mark): first_size(source, Dialect("", "", delimiter=mark, quote='"')) for mark in DELIMITERS}
 
 
-def _first_record(source: Input) -> bytes:
+def first_size(source: Input, dialect: Dialect) -> int:
+    """The number of fields of the header, else of the first record. Raises ReadError F208 where there is none."""
     with source.open() as stream:
-        lines = iter(lambda: stream.readline(LONGEST_HEADER), b"")
-        return next((line for line in lines if line.strip(b"\r\n")), b"").removeprefix(BOM)
-
-
-def _size(record: bytes, dialect: Dialect) -> int:
-    try:
-        return len(columns(record, replace(dialect, headings={})))
-    except ReadError:
-        return record.count(dialect.delimiter.encode()) + 1
+        skipped = [stream.readline(LONGEST_HEADER) for _ in range(dialect.preamble)]
+        head = stream.read(LONGEST_HEADER)
+    record = (head if skipped else head.removeprefix(BOM)).lstrip(b"\r\n")
+    if not record:
+        raise ReadError("F208")
+    size = quoted_size(record, dialect) if dialect.quote else None
+    return size or record.partition(b"\n")[0].count(dialect.delimiter.encode()) + 1
 
 
 def first_line(source: Input) -> bytes:

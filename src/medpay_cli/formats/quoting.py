@@ -81,6 +81,12 @@ def cells(record: bytes, dialect: Dialect) -> list[str]:
     return [cell[1:-1].replace(quote * 2, quote) if cell.startswith(quote) else cell for cell in raw]
 
 
+def quoted_size(block: bytes, dialect: Dialect) -> int | None:
+    """The number of fields of the record that the bytes begin with; None where its quoting is broken."""
+    delimiters, _, verdict = _walked(block, 0, dialect)
+    return len(delimiters) + 1 if verdict == SOUND else None
+
+
 SOUND, BROKEN, OPEN = "sound", "broken", "open"
 
 

@@ -18,6 +18,8 @@ from medpay_cli.parallel import in_order
 from medpay_cli.reports import Style
 
 HIDDEN = "***"
+# In a field of numbers, days or codes: a name, or an identity or card number, of a record whose columns have shifted.
+PERSONAL = r"\p{Han}|[0-9]{15}"
 
 
 def validation_json(outcome: Outcome, out: BinaryIO, style: Style) -> None:
@@ -81,7 +83,8 @@ def summary(outcome: Outcome, shown: int) -> dict[str, Any]:
     """Everything of the validate document but the findings themselves."""
     return {
         "schema": "medpay/validate/1",
-        "complete": True,
+        "complete": all(one.is_read for one in outcome.files),
+        **({} if all(one.is_read for one in outcome.files) else {"incomplete_reason": "not_read_to_the_end"}),
         "exit_code": outcome.exit_code,
         "files": [_file(one) for one in outcome.files],
         "counts": outcome.findings.counted(),
@@ -98,8 +101,14 @@ def worded(found: pl.DataFrame, outcome: Outcome, style: Style, *, people: bool 
     identifiers for people."""
     levels = ("direct", "identifier") if people else ("direct",)
     hidden = [] if style.show_values else [name for name, level in outcome.sensitivity.items() if level in levels]
+    direct = [name for name in hidden if outcome.sensitivity[name] == "direct"]
+    plain = [] if style.show_values else sorted(outcome.plain)
     masked = found.with_row_index("_order").with_columns(
-        value=pl.when(pl.col("field").is_in(hidden) & pl.col("value").is_not_null())
+        value=pl.when(pl.col("value").is_null())
+        .then(None)
+        .when(pl.col("field").is_in(direct) | (pl.col("field").is_in(plain) & pl.col("value").str.contains(PERSONAL)))
+        .then(pl.lit(HIDDEN))
+        .when(pl.col("field").is_in(hidden))
         .then(masked_value(pl.col("value")))
         .otherwise("value"),
         key=_masked_key(hidden),
