@@ -12,7 +12,7 @@ UPLOAD = ("--dialect", "nhsa-3202-upload")
 # Set by whoever runs the tests, and no part of the surroundings under test unless a test sets it.
 ELSEWHERE = (
     "LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LANGUAGE", "TZ", "PYTHONUTF8", "PYTHONCOERCECLOCALE",
-    "PYTHONUNBUFFERED", "NO_COLOR", "TERM", "COLUMNS",
+    "PYTHONIOENCODING", "PYTHONUNBUFFERED", "NO_COLOR", "TERM", "COLUMNS",
 )  # fmt: skip
 
 
