@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from medpay_cli import config
-from medpay_cli.frames import Frames
+from medpay_cli.frames import Frames, packed
 
 if TYPE_CHECKING:
     import polars as pl
@@ -69,6 +69,26 @@ def frame(code: str, rows: pl.DataFrame, **columns: Any) -> pl.DataFrame:
     )
 
 
+Counts = list[tuple[str, str | None, str, int]]
+
+
+@dataclass(frozen=True)
+class Some:
+    """Findings of a part of a file, with their counts; many of them packed while they wait for their place."""
+
+    PACKED = 20_000
+
+    found: pl.DataFrame | bytes
+    height: int
+    counts: Counts
+
+    @classmethod
+    def of(cls, found: pl.DataFrame) -> Some:
+        """Findings sorted by row, field and code; rows and lines may count from the start of the part."""
+        counts = found.group_by("code", "field", "severity").len().rows()
+        return cls(packed(found) if found.height > cls.PACKED else found, found.height, counts)
+
+
 class Findings:
     """All findings of a run in order, with exact counts, in bounded memory."""
 
@@ -78,9 +98,18 @@ class Findings:
 
     def add(self, found: pl.DataFrame) -> None:
         """Append findings, sorted within themselves by row, field and code."""
-        for code, name, level, count in found.group_by("code", "field", "severity").len().iter_rows():
+        self.put(Some.of(found), 0, 0)
+
+    def put(self, some: Some, rows: int, lines: int) -> None:
+        """Append findings of a part before which the file has so many rows and lines."""
+        for code, name, level, count in some.counts:
             self.counts[code, name, level] += count
-        self._frames.add(found)
+        if isinstance(some.found, bytes):
+            self._frames.put(some.found, some.height, {"row": rows, "line": lines})
+        else:
+            import polars as pl
+
+            self._frames.add(some.found.with_columns(pl.col("row") + rows, pl.col("line") + lines))
 
     def extend(self, other: Findings) -> None:
         """Append all of another's."""

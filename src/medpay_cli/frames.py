@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from medpay_cli import files
@@ -24,7 +24,8 @@ class Frames:
         self._held: list[pl.DataFrame] = []
         self._rows = 0
         self._file: BinaryIO | None = None
-        self._ends: list[int] = []
+        # Where each block ends, and what is added to which of its columns when it is read.
+        self._blocks: list[tuple[int, Mapping[str, int]]] = []
 
     def add(self, frame: pl.DataFrame) -> None:
         """Append a frame."""
@@ -36,14 +37,23 @@ class Frames:
         if self._rows >= self.IN_MEMORY:
             self._write()
 
+    def put(self, packed: bytes, height: int, shift: Mapping[str, int]) -> None:
+        """Append a packed frame, so many added to these columns of it."""
+        if self._held:
+            self._write()
+        self.height += height
+        self._store(packed, shift)
+
     def __iter__(self) -> Iterator[pl.DataFrame]:
         import polars as pl
 
         begin = 0
-        for end in self._ends:
+        for end, shift in self._blocks:
             file = cast("BinaryIO", self._file)
             file.seek(begin)
-            yield from pl.read_ipc(io.BytesIO(file.read(end - begin))).iter_slices(self.AT_ONCE)
+            frame = pl.read_ipc(io.BytesIO(file.read(end - begin)))
+            for rows in frame.iter_slices(self.AT_ONCE):
+                yield rows.with_columns(pl.col(name) + number for name, number in shift.items())
             begin = end
         for frame in self._held:
             yield from frame.iter_slices(self.AT_ONCE)
@@ -51,12 +61,20 @@ class Frames:
     def _write(self) -> None:
         import polars as pl
 
+        self._store(packed(pl.concat(self._held)), {})
+        self._held, self._rows = [], 0
+
+    def _store(self, block: bytes, shift: Mapping[str, int]) -> None:
         if self._file is None:
             # Nobody can open it, and nothing is left of it when we are killed.
             self._file = files.spool(1)
-        buffer = io.BytesIO()
-        pl.concat(self._held).write_ipc(buffer, compression="zstd")
         self._file.seek(0, io.SEEK_END)
-        self._file.write(buffer.getbuffer())
-        self._ends.append(self._file.tell())
-        self._held, self._rows = [], 0
+        self._file.write(block)
+        self._blocks.append((self._file.tell(), shift))
+
+
+def packed(frame: pl.DataFrame) -> bytes:
+    """A frame as bytes, in a tenth of the room."""
+    buffer = io.BytesIO()
+    frame.write_ipc(buffer, compression="zstd")
+    return buffer.getvalue()

@@ -16,7 +16,7 @@ from medpay_cli.checks import Check, Flagged
 from medpay_cli.control import Declared
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import ReadError
-from medpay_cli.findings import ERROR, FileVerdict, Findings
+from medpay_cli.findings import ERROR, FileVerdict, Findings, Some
 from medpay_cli.formats import LINE, ROW, Batch, LineKind
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.encoding import decoded
@@ -69,7 +69,7 @@ class _Judged(Generic[T]):
     """One batch: findings (rows within the batch), rejected records, sums of readable cells, what each line is, and
     the fingerprints of the keys."""
 
-    found: pl.DataFrame
+    found: Some
     rejected: int
     totals: dict[str, Decimal]
     rejected_totals: dict[str, Decimal]
@@ -102,7 +102,7 @@ def judge_file(
             pl.col("code").is_in([one for one in batch.faults["code"].unique() if terms.applies(one)])
         )
         fingerprints = keys.fingerprints(batch.text) if keys else None
-        return _judge(batch, layout, flagged, faults, amounts, fingerprints, also(batch, flagged, amounts))
+        return _judge(text, batch, layout, flagged, faults, amounts, fingerprints, also(batch, flagged, amounts))
 
     def gather(batches: Iterator[tuple[Batch, _Judged[T]]]) -> Judgement[T]:
         made = Judgement[T](blank(text, layout, written), Findings())
@@ -112,7 +112,7 @@ def judge_file(
         if keys:
             keys.clear()
         for batch, judged in batches:
-            made.findings.add(_placed(judged.found, verdict.records, lines, text))
+            made.findings.put(judged.found, verdict.records, lines)
             made.also.append(judged.also)
             made.lines.write(judged.kinds.tobytes())
             if keys and judged.keys is not None:
@@ -168,6 +168,7 @@ def unreadable(verdict: FileVerdict, err: ReadError) -> Judgement[T]:
 
 
 def _judge(
+    source: Input,
     batch: Batch,
     layout: Layout,
     flagged: Flagged,
@@ -203,7 +204,11 @@ def _judge(
     kinds = batch.kinds.copy()
     kinds[np.flatnonzero(kinds == LineKind.RECORD)[~fine]] = LineKind.REJECTED
     return _Judged(
-        found=pl.concat(frames).sort("line", "row", "field", "code", maintain_order=True),
+        found=Some.of(
+            pl.concat(frames)
+            .sort("line", "row", "field", "code", maintain_order=True)
+            .with_columns(file=pl.lit(files.shown(source.path), pl.String), member=pl.lit(source.member, pl.String))
+        ),
         rejected=batch.records - int(fine.sum()),
         totals=_sums(amounts),
         rejected_totals=_sums(rejected),
@@ -287,16 +292,6 @@ def _mark_rejected(lines: BinaryIO, rejected: repeats.Flags) -> None:
         row += len(records)
         at += len(block)
         lines.seek(at)
-
-
-def _placed(found: pl.DataFrame, records: int, lines: int, source: Input) -> pl.DataFrame:
-    """Findings of a batch with their rows and lines counted from the start of the file."""
-    return found.with_columns(
-        row=pl.col("row") + records,
-        line=pl.col("line") + lines,
-        file=pl.lit(files.shown(source.path), pl.String),
-        member=pl.lit(source.member, pl.String),
-    )
 
 
 def _whole_file(
