@@ -61,8 +61,9 @@ class Flagged:
     violations: list[tuple[Check, pl.DataFrame]]
 
 
-def flag(text: pl.DataFrame, checks: tuple[Check, ...]) -> Flagged:
-    """Hold a text frame against the checks; `violations` pairs each violated check with its records.
+def flag(text: pl.DataFrame, checks: tuple[Check, ...], keep: Sequence[str] = ()) -> Flagged:
+    """Hold a text frame against the checks; `violations` pairs each violated check with its records: the field itself
+    and the columns to `keep`.
 
     One pass of cheap tests over everything, then the exact ones over the suspects.
     """
@@ -82,7 +83,9 @@ def flag(text: pl.DataFrame, checks: tuple[Check, ...]) -> Flagged:
     # Lazily, so that a pattern which several checks of a field need is matched once.
     flags = suspects.lazy().select(check.violated.alias(str(number)) for number, check in enumerate(exact)).collect()
     violations = [
-        (check, suspects.filter(flags[str(number)])) for number, check in enumerate(exact) if flags[str(number)].any()
+        (check, suspects.select(list(dict.fromkeys((*keep, check.field.name)))).filter(flags[str(number)]))
+        for number, check in enumerate(exact)
+        if flags[str(number)].any()
     ]
     return Flagged(text, suspects, violations)
 

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from medpay_cli import checks, files, findings, formats, money, repeats
-from medpay_cli.checks import Check, Flagged
+from medpay_cli.checks import Flagged
 from medpay_cli.control import Declared
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import ReadError
@@ -30,6 +30,7 @@ VALID, FOUND, NOT_JUDGED, STRUCTURE_ONLY = "valid", "findings", "not_judged", "s
 STOPPING = {"F204", "F205"}
 CUT_OFF, UNDECODABLE = "F206", "F102"
 REPEATED = "B101"
+FINDINGS_AT_ONCE = 100_000
 EMPTY = "F208"
 
 Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
@@ -69,7 +70,7 @@ class _Judged(Generic[T]):
     """One batch: findings (rows within the batch), rejected records, sums of readable cells, what each line is, and
     the fingerprints of the keys."""
 
-    found: Some
+    found: list[Some]
     rejected: int
     totals: dict[str, Decimal]
     rejected_totals: dict[str, Decimal]
@@ -95,7 +96,7 @@ def judge_file(
 
     def work(batch: Batch) -> _Judged[T]:
         # Amounts rely on every check; a rule that is left out only finds nothing.
-        flagged = checks.flag(batch.text, odd if batch.is_odd else usual)
+        flagged = checks.flag(batch.text, odd if batch.is_odd else usual, (ROW, LINE, *layout.key))
         flagged = replace(flagged, violations=[one for one in flagged.violations if terms.applies(one[0].code)])
         amounts = checks.amounts(flagged, layout.money, ROW)
         faults = batch.faults.filter(
@@ -112,7 +113,8 @@ def judge_file(
         if keys:
             keys.clear()
         for batch, judged in batches:
-            made.findings.put(judged.found, verdict.records, lines)
+            for some in judged.found:
+                made.findings.put(some, verdict.records, lines)
             made.also.append(judged.also)
             made.lines.write(judged.kinds.tobytes())
             if keys and judged.keys is not None:
@@ -177,23 +179,6 @@ def _judge(
     keys: repeats.Words | None,
     also: T,
 ) -> _Judged[T]:
-    position = {name: number for number, name in enumerate(batch.header or layout.names, 1)}
-
-    def found(check: Check, rows: pl.DataFrame) -> pl.DataFrame:
-        name = check.field.name
-        return findings.frame(
-            check.code,
-            rows,
-            row=pl.col(ROW),
-            line=pl.col(LINE),
-            field=name,
-            column=position[name],
-            value=pl.col(name),
-            expected=check.expected,
-            key=_key(layout),
-        )
-
-    frames = [faults, *(found(check, rows) for check, rows in flagged.violations)]
     faulty = [rows[ROW] for check, rows in flagged.violations if findings.severity(check.code) == ERROR]
     fine = np.zeros(batch.records, np.bool_)
     rows = batch.text[ROW].to_numpy() - 1
@@ -204,11 +189,7 @@ def _judge(
     kinds = batch.kinds.copy()
     kinds[np.flatnonzero(kinds == LineKind.RECORD)[~fine]] = LineKind.REJECTED
     return _Judged(
-        found=Some.of(
-            pl.concat(frames)
-            .sort("line", "row", "field", "code", maintain_order=True)
-            .with_columns(file=pl.lit(files.shown(source.path), pl.String), member=pl.lit(source.member, pl.String))
-        ),
+        found=list(_found(source, batch, layout, flagged, faults)),
         rejected=batch.records - int(fine.sum()),
         totals=_sums(amounts),
         rejected_totals=_sums(rejected),
@@ -216,6 +197,33 @@ def _judge(
         keys=keys,
         also=also,
     )
+
+
+def _found(source: Input, batch: Batch, layout: Layout, flagged: Flagged, faults: pl.DataFrame) -> Iterator[Some]:
+    """The findings of a batch in order; where there are many, from so many lines at a time that memory stays bounded."""
+    position = {name: number for number, name in enumerate(batch.header or layout.names, 1)}
+    place = {"file": pl.lit(files.shown(source.path), pl.String), "member": pl.lit(source.member, pl.String)}
+    count = faults.height + sum(rows.height for _, rows in flagged.violations)
+    step = max(batch.lines * FINDINGS_AT_ONCE // max(count, 1), 1)
+    for first in range(1, batch.lines + 1, step) if count else ():
+        frames = [faults.filter(pl.col("line").is_between(first, first + step - 1))]
+        for check, rows in flagged.violations:
+            name = check.field.name
+            frames.append(
+                findings.frame(
+                    check.code,
+                    rows.filter(pl.col(LINE).is_between(first, first + step - 1)),
+                    row=pl.col(ROW),
+                    line=pl.col(LINE),
+                    field=name,
+                    column=position[name],
+                    value=pl.col(name),
+                    expected=check.expected,
+                    key=_key(layout),
+                )
+            )
+        ordered = pl.concat(frames).sort("line", "row", "field", "code", maintain_order=True)
+        yield Some.of(ordered.with_columns(**place))
 
 
 def _key(layout: Layout) -> pl.Expr:

@@ -63,7 +63,7 @@ class Run:
 def compiled(layout: Layout, rows: list[Row]) -> set[Violation]:
     """Every (row, field, keyword) that the compiled checks flag."""
     text = pl.DataFrame(rows, schema=dict.fromkeys(layout.names, pl.String)).with_row_index("row")
-    flagged = checks.flag(text, checks.compile_layout(layout))
+    flagged = checks.flag(text, checks.compile_layout(layout), ("row",))
     return {(row, check.field.name, KEYWORDS[check.code]) for check, rows in flagged.violations for row in rows["row"]}
 
 
