@@ -200,7 +200,7 @@ def _judge(
 
 
 def _found(source: Input, batch: Batch, layout: Layout, flagged: Flagged, faults: pl.DataFrame) -> Iterator[Some]:
-    """The findings of a batch in order; where there are many, from so many lines at a time that memory stays bounded."""
+    """The findings of a batch in order; where there are many, from a few lines at a time in bounded memory."""
     position = {name: number for number, name in enumerate(batch.header or layout.names, 1)}
     place = {"file": pl.lit(files.shown(source.path), pl.String), "member": pl.lit(source.member, pl.String)}
     count = faults.height + sum(rows.height for _, rows in flagged.violations)
