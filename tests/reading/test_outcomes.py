@@ -616,3 +616,10 @@ def test_a_layout_is_looked_for_beside_the_dialect_that_names_it(tmp_path, monke
     Path("a.csv").write_text("no,name,fee\n001,x,1.00\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path / "below")
     assert judged("../a.csv", "--dialect", "../bill.toml")["exit_code"] == 0
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_amount_is_never_folded_on_screen():
+    Path("b.txt").write_bytes(b"".join(b"S%d\tM\tP" % n + b"\t-99999999999999.99" * 3 + b"\t0\n" for n in range(2000)))
+    said = medpay("validate", "b.txt", *UPLOAD).out.decode()
+    assert said.count("-199,999,999,999,999,980.00") == 3

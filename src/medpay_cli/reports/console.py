@@ -14,6 +14,8 @@ from rich.text import Text
 from medpay_cli import money
 from medpay_cli.reports import Style
 
+WIDEST = 10_000
+
 
 class Page:
     """A text report in the making; `bytes` is what is written."""
@@ -43,10 +45,17 @@ class Page:
         """A plain table; the first `left` columns are text, the others numbers."""
         made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
         for number, column in enumerate(columns):
-            made.add_column(column, justify="left" if number < left else "right", overflow="fold")
+            is_text = number < left
+            made.add_column(column, justify="left" if is_text else "right", overflow="fold", no_wrap=not is_text)
         for row in rows:
             made.add_row(*(Text(printable(cell)) for cell in row))
+        # Words may be folded, an amount never: the table is as wide as it needs to be.
+        width = self._console.width
+        self._console.width = WIDEST
+        needed = self._console.measure(made).minimum
+        self._console.width = max(needed, width)
         self._console.print(made)
+        self._console.width = width
         self.line()
 
     @property
