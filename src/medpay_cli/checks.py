@@ -37,10 +37,12 @@ def compile_layout(layout: Layout) -> tuple[Check, ...]:
     return tuple(check for field in layout.fields for check in _field_checks(field))
 
 
-def with_characters(layout: Layout, checks: tuple[Check, ...]) -> tuple[Check, ...]:
+def with_characters(layout: Layout, checks: tuple[Check, ...], applies: Callable[[str], bool]) -> tuple[Check, ...]:
     """The checks, and before them that no field holds a character that nobody sees; where one does, the field's other
     checks are silent. Of use only where such a character was met in the bytes."""
-    patterns = characters.patterns()
+    patterns = {code: pattern for code, pattern in characters.patterns().items() if applies(code)}
+    if not patterns:
+        return checks
     every = "|".join(patterns.values())
     silent = {field.name: pl.col(field.name).str.contains(every).fill_null(value=False) for field in layout.fields}
     made = []

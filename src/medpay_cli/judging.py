@@ -91,7 +91,7 @@ def judge_file(
     `also` runs on each batch, its flags and its amounts, in a thread; its results come back in file order.
     """
     usual = checks.compile_layout(layout)
-    odd = checks.with_characters(layout, usual)
+    odd = checks.with_characters(layout, usual, terms.applies)
     keys = Keys(layout.key) if layout.key and terms.applies(REPEATED) else None
 
     def work(batch: Batch) -> _Judged[T]:

@@ -80,8 +80,9 @@ def validate(
         if asked and len(sources) != 1:
             raise MedpayError("one_input_for", option=option, count=len(sources))
     made = [_judged(source, broken, layout, dialect, held) for source, broken in sources]
-    found = Findings()
-    for one in made:
+    # Those of the only file are not copied: there may be millions.
+    found = made[0].judgement.findings if len(made) == 1 else Findings()
+    for one in made if len(made) > 1 else ():
         found.extend(one.judgement.findings)
     fields = [field for one in made for field in one.layout.fields]
     outcome = Outcome(

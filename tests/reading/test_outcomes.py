@@ -623,3 +623,10 @@ def test_an_amount_is_never_folded_on_screen():
     Path("b.txt").write_bytes(b"".join(b"S%d\tM\tP" % n + b"\t-99999999999999.99" * 3 + b"\t0\n" for n in range(2000)))
     said = medpay("validate", "b.txt", *UPLOAD).out.decode()
     assert said.count("-199,999,999,999,999,980.00") == 3
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_hidden_character_that_may_stand_does_not_hide_an_unreadable_amount():
+    Path("a.txt").write_bytes(GOOD + MORE.replace(b"170.04", b"170.04\x00"))
+    assert codes(judged("a.txt", *UPLOAD)) == {"F107": 1}
+    assert codes(judged("a.txt", *UPLOAD, "--ignore", "F107")) == {"L102": 1}
