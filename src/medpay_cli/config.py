@@ -85,7 +85,10 @@ def check(document: Document, schema: str, origin: str) -> None:
     from referencing import Registry
 
     validator = jsonschema.Draft202012Validator(parse(files.schemas() / schema), registry=Registry())
-    fault = jsonschema.exceptions.best_match(validator.iter_errors(document))
+    faults = list(validator.iter_errors(document))
+    # A slip in a keyword is the cause where the right one is also missing.
+    slips = [one for one in faults if one.validator == "additionalProperties"]
+    fault = jsonschema.exceptions.best_match(iter(slips or faults))
     if fault is not None:
         place = "/".join(str(step) for step in fault.absolute_path) or "/"
         raise MedpayError("not_allowed", path=origin, place=place, reason=fault.message)

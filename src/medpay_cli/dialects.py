@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -31,16 +31,45 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Node:
+    """Where the records of one layout stand in a nested message.
+
+    `path` holds the steps that lead to a record: for XML the names of elements from the root, for JSON keys (an array
+    on the way is stepped into). A node that is not `repeated` stands once at most, and once exactly where it is
+    `required`. `link` names the fields that a record takes from the record of the node `parent` around it.
+    """
+
+    name: str | None
+    path: tuple[str, ...]
+    layout: str
+    repeated: bool = True
+    required: bool = False
+    parent: str | None = None
+    link: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Dialect:
     """A party's file habits. Without a header, a record of width n holds the layout's first n fields.
 
     With one, columns are found by name, in the layout's order unless `free_order`; `headings` says which field a name
     of the partner's own means, `other_columns` whether there may be more than the layout's. `preamble` counts the
     lines before the header or the first record, `footer` is how each line after the last record begins.
+
+    `nodes` are the parts of a nested message; `namespace` is that of every element (XML), `embedded` are the paths
+    whose value is text that holds JSON, `numbers` says whether amounts are written as JSON numbers, `sheet` names the
+    sheet of a workbook, `positions` a field's first and last column of text (from 1) where lines have a fixed width.
     """
 
     name: str
     layout: str
+    format: str = "delimited"
+    nodes: tuple[Node, ...] = ()
+    namespace: str = ""
+    embedded: tuple[tuple[str, ...], ...] = ()
+    numbers: bool = False
+    sheet: str | None = None
+    positions: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     delimiter: str = "\t"
     quote: str = ""
     encoding: str | None = None
@@ -57,6 +86,13 @@ class Dialect:
     widths: tuple[int, ...] = ()
     mixed_widths: bool = False
     shifted: tuple[Shifted, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Node, ...]:
+        """Its nodes; of a file with one kind of record the only, unnamed one."""
+        # What a generic XML file of one layout looks like; everywhere else the records stand at the top.
+        path = ("records", "record") if self.format == "xml" else ()
+        return self.nodes or (Node(None, path, self.layout),)
 
     def fitted(self, names: tuple[str, ...]) -> Dialect:
         """The dialect for a layout of these fields; without widths a record has them all.
@@ -101,15 +137,21 @@ def names() -> list[str]:
 def load(name: str) -> Dialect:
     """The dialect behind a shipped name or a user's FILE.toml. Raises MedpayError."""
     document = config.load(config.DIALECT, name)
-    if document["layout"].endswith(config.LAYOUT.suffix):  # beside the dialect that names it
-        document["layout"] = str(Path(name).parent / document["layout"])
     same = (
-        "layout", "delimiter", "quote", "encoding", "header", "other_columns", "free_order", "headings", "preamble",
-        "final_line_end", "trim", "mixed_widths",
+        "format", "namespace", "numbers", "sheet", "delimiter", "quote", "encoding", "header", "other_columns",
+        "free_order", "headings", "preamble", "final_line_end", "trim", "mixed_widths",
     )  # fmt: skip
     plain = {key: document[key] for key in same if key in document}
+    nodes = tuple(_node(node, body, name) for node, body in document.get("nodes", {}).items())
+    fault = next(_faults(nodes), None)
+    if fault:
+        raise MedpayError("dialect_fault", path=name, reason=fault)
     return Dialect(
         name=name,
+        layout=_beside(document["layout"], name) if "layout" in document else nodes[0].layout,
+        nodes=nodes,
+        embedded=tuple(map(_steps, document.get("embedded", ()))),
+        positions={field: (first, last) for field, (first, last) in document.get("positions", {}).items()},
         nulls=tuple(document.get("nulls", ())),
         footer=tuple(document.get("footer", ())),
         limits=Limits(**document.get("limits", {})),
@@ -126,3 +168,40 @@ def load(name: str) -> Dialect:
         ),
         **plain,
     )
+
+
+def _beside(layout: str, name: str) -> str:
+    """A layout that is a file of the user's stands beside the dialect that names it."""
+    return str(Path(name).parent / layout) if layout.endswith(config.LAYOUT.suffix) else layout
+
+
+def _node(node: str, body: config.Document, name: str) -> Node:
+    return Node(
+        name=node,
+        path=_steps(body["path"]),
+        layout=_beside(body["layout"], name),
+        repeated=body.get("repeated", False),
+        required=body.get("required", False),
+        parent=body.get("parent"),
+        link=tuple(body.get("link", ())),
+    )
+
+
+def _steps(path: str) -> tuple[str, ...]:
+    return tuple(path.strip("/").split("/")) if path.strip("/") else ()
+
+
+def _faults(nodes: tuple[Node, ...]) -> Iterator[str]:
+    """What the schema of dialects cannot say of nodes."""
+    known: dict[str | None, Node] = {}
+    for node in nodes:
+        above = known.get(node.parent) if node.parent else None
+        if node.parent and above is None:
+            yield f"nodes {node.name}: parent {node.parent}"
+        if above and (node.path[: len(above.path)] != above.path or node.path == above.path):
+            yield f"nodes {node.name}: path /{'/'.join(node.path)}"
+        if bool(node.parent) != bool(node.link):
+            yield f"nodes {node.name}: parent, link"
+        if node.path in [other.path for other in known.values()]:
+            yield f"nodes {node.name}: path /{'/'.join(node.path)}"
+        known[node.name] = node

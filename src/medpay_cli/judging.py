@@ -134,7 +134,7 @@ def judge_file(
     try:
         text = decoded(source, terms.encoding, dialect.encoding)
         written = replace(dialect, encoding=text.encoding)
-        made = formats.read(text, written, layout.names, work, gather)
+        made = formats.read(text, written, {None: layout.names}, work, gather)
         found = keys.repeated() if keys and made.verdict.verdict != NOT_JUDGED else None
         if keys and found is not None:
             _reject_repeated(made, text, layout, written, keys, found)
@@ -201,7 +201,6 @@ def _judge(
 
 def _found(source: Input, batch: Batch, layout: Layout, flagged: Flagged, faults: pl.DataFrame) -> Iterator[Some]:
     """The findings of a batch in order; where there are many, from a few lines at a time in bounded memory."""
-    position = {name: number for number, name in enumerate(batch.header or layout.names, 1)}
     place = {"file": pl.lit(files.shown(source.path), pl.String), "member": pl.lit(source.member, pl.String)}
     count = faults.height + sum(rows.height for _, rows in flagged.violations)
     step = max(batch.lines * FINDINGS_AT_ONCE // max(count, 1), 1)
@@ -216,7 +215,7 @@ def _found(source: Input, batch: Batch, layout: Layout, flagged: Flagged, faults
                     row=pl.col(ROW),
                     line=pl.col(LINE),
                     field=name,
-                    column=position[name],
+                    column=batch.columns.get(name),
                     value=pl.col(name),
                     expected=check.expected,
                     key=_key(layout),
@@ -261,7 +260,7 @@ def _reject_repeated(
             lines += batch.lines
         return gathered
 
-    gathered = formats.read(text, dialect, layout.names, work, gather)
+    gathered = formats.read(text, dialect, {None: layout.names}, work, gather)
     times = gathered.times(made.verdict.records)
     verdict = made.verdict
 

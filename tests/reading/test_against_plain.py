@@ -102,7 +102,7 @@ def seen(source: Input, dialect: dialects.Dialect, part: int = PARTS[0], piece: 
 
     with mock.patch.object(cutting, "PART", part), mock.patch.object(characters, "PIECE", piece):
         try:
-            return formats.read(source, dialect, names, lambda _: None, gather)
+            return formats.read(source, dialect, {None: names}, lambda _: None, gather)
         except ReadError as err:
             return Seen([], [], 0, 0, err.code)
 
@@ -284,7 +284,7 @@ def batches(source: Input, dialect: dialects.Dialect) -> list[Batch]:
     """Every batch, as it comes."""
     names = layouts.load(dialect.layout).names
     with mock.patch.object(cutting, "PART", 512):
-        return formats.read(source, dialect, names, lambda _: None, lambda found: [batch for batch, _ in found])
+        return formats.read(source, dialect, {None: names}, lambda _: None, lambda found: [batch for batch, _ in found])
 
 
 @pytest.mark.parametrize("container", ["gz", "zip", "stdin"])

@@ -61,7 +61,7 @@ def read(path: Path) -> tuple[dict[int, Cells], dict[int, str]]:
             before += batch.records
         return records, faults
 
-    return formats.read(source, dialect, layout.names, lambda _: None, gather)
+    return formats.read(source, dialect, {None: layout.names}, lambda _: None, gather)
 
 
 def present(record: dict[str, str]) -> Cells:

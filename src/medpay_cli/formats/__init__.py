@@ -1,15 +1,17 @@
-"""Every reader yields text frames: ROW, LINE, one String column per layout field, absent = null.
+"""Every reader yields text frames: ROW, LINE, PATH, one String column per layout field, absent = null.
 
-Everything after the reader is format-blind. `read` runs a piece of work on each batch, in parallel and in order.
+Everything after the reader is format-blind. `read` runs a piece of work on each batch, in parallel and in order. A
+format is a module: `scan` reads, `write` writes, both from the dialect's data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from medpay_cli.parallel import in_order
 
@@ -21,10 +23,13 @@ if TYPE_CHECKING:
     from medpay_cli.formats.archive import Input
 
 # No field can be called so: the names of a layout or a header hold no control character.
-ROW, LINE = "\x1frow", "\x1fline"
+ROW, LINE, PATH = "\x1frow", "\x1fline", "\x1fpath"
+PLACES = (ROW, LINE, PATH)
 
 T = TypeVar("T")
 R = TypeVar("R")
+# Field names of each node in layout order; None is the node of a file that has only one kind of record.
+Names = Mapping[str | None, tuple[str, ...]]
 
 
 class LineKind(IntEnum):
@@ -39,32 +44,55 @@ class LineKind(IntEnum):
 
 @dataclass(frozen=True)
 class Batch:
-    """A run of whole records. Rows and lines count from 1 within the batch until `placed` in the file.
+    """A run of whole records of one node. Rows count from 1 within the batch until `placed` in the file.
 
-    `text` holds the records that fit; `faults` the findings on those that do not (a record finding each, except
-    warnings), so records = text.height + faults that are errors. `kinds` says what each line is, `is_odd` whether
-    some character stands there that no cell should hold. `header` names the file's columns, `permitted` are the widths
-    that a record may have, `open_width` that of the last record of the file if its line has no end.
+    `text` holds the records that could be split into fields; `faults` the findings on the others (one each), warnings,
+    and what the reader found wrong with single cells. `kinds` says what each line is, where a format has
+    no lines of records what each record is. `is_odd` tells whether some character stands there that no cell should
+    hold; `columns` says in which column (from 1) a field stands, where a format has columns.
+
+    Of delimited text only: `lines` counts its lines (LINE counts from 1 within the batch too; in other formats it is
+    the line in the file, or null). `permitted` are the widths that a record may
+    have, `open_width` that of the last record of the file if its line has no end.
     """
 
     text: pl.DataFrame
     faults: pl.DataFrame
     records: int
-    lines: int
-    fits: dict[int, int]
-    width: int | None
-    widths: dict[int, int]
     kinds: np.ndarray[tuple[int], np.dtype[np.uint8]]
     is_odd: bool
-    header: tuple[str, ...] | None
-    permitted: tuple[int, ...]
-    open_width: int | None
+    columns: Mapping[str, int] = field(default_factory=dict)
+    node: str | None = None
+    lines: int = 0
+    fits: dict[int, int] = field(default_factory=dict)
+    width: int | None = None
+    widths: dict[int, int] = field(default_factory=dict)
+    permitted: tuple[int, ...] = ()
+    open_width: int | None = None
+
+
+def of(name: str) -> Any:
+    """The module of a format.
+
+    `scan(source, dialect, names, width=None)` yields tasks, in file order, that each read one Batch: rows count from 1
+    in it, LINE and PATH are those of the file (`rows` makes one). `write(out, dialect, names, chunks)` writes chunks of
+    whole records, each a frame per node.
+    """
+    return importlib.import_module(FORMATS[name])
+
+
+def write(out: BinaryIO, dialect: Dialect, names: Names, chunks: Iterable[Mapping[str | None, pl.DataFrame]]) -> None:
+    """Write records in a dialect, as `scan` reads them. A chunk holds records and all that belongs to them.
+
+    Raises MedpayError for what the dialect cannot express: a record is never written other than it is.
+    """
+    of(dialect.format).write(out, dialect, names, chunks)
 
 
 def read(
     source: Input,
     dialect: Dialect,
-    names: tuple[str, ...],
+    names: Names,
     work: Callable[[Batch], T],
     gather: Callable[[Iterator[tuple[Batch, T]]], R],
 ) -> R:
@@ -73,8 +101,7 @@ def read(
     Where the dialect lets one width hold for a file, the first batch suggests it and the whole file decides:
     if that was wrong, everything is read once more with the right one. Raises ReadError.
     """
-    from medpay_cli.formats.delimited import scan
-
+    scan = of(dialect.format).scan
     width: int | None = None
     while True:
         fits: dict[int, int] = {}
@@ -101,3 +128,18 @@ def _in_parallel(tasks: Iterator[Callable[[], Batch]], work: Callable[[Batch], T
         return batch, work(batch)
 
     return in_order(partial(run, task) for task in tasks)
+
+
+FORMATS = {
+    "delimited": "medpay_cli.formats.delimited",
+    "json": "medpay_cli.formats.json",
+    "ndjson": "medpay_cli.formats.ndjson",
+    "xml": "medpay_cli.formats.xml",
+    "xlsx": "medpay_cli.formats.xlsx",
+    "parquet": "medpay_cli.formats.parquet",
+    "fixed": "medpay_cli.formats.fixed",
+}
+# Formats that are no text: nothing is decoded before they are read.
+BINARY = ("xlsx", "parquet")
+# Formats in which a record is a line, or some whole lines.
+IN_LINES = ("delimited", "fixed", "ndjson")

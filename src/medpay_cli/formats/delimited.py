@@ -19,7 +19,7 @@ from medpay_cli import characters, findings
 from medpay_cli.characters import CR, LF, count
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import InternalError
-from medpay_cli.formats import LINE, ROW, Batch, LineKind
+from medpay_cli.formats import LINE, ROW, Batch, LineKind, Names
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.cells import absent, trimmed, unshifted
 from medpay_cli.formats.cutting import BOM, Cut, Cutter
@@ -36,14 +36,13 @@ Fault = tuple[int, int, str, str | None]  # row, line, code, value
 FAULT = {"row": pl.UInt64, "line": pl.UInt64, "code": pl.String, "value": pl.String}
 
 
-def scan(
-    source: Input, dialect: Dialect, names: tuple[str, ...], width: int | None = None
-) -> Iterator[Callable[[], Batch]]:
-    """Tasks that each read one part of the file into a Batch of the columns `names`, in file order.
+def scan(source: Input, dialect: Dialect, fields: Names, width: int | None = None) -> Iterator[Callable[[], Batch]]:
+    """Tasks that each read one part of the file into a Batch of the columns `fields[None]`, in file order.
 
     `width` is the one that holds for the whole file; without it the first part decides where the dialect needs
     one. Raises ReadError for what stops the reading of a file.
     """
+    names = fields[None]
     with source.open() as stream:
         cutter = Cutter(stream, dialect)
         skipped = [cutter.line() for _ in range(dialect.preamble)]
@@ -340,7 +339,7 @@ class _Part:
             widths=dict(found),
             kinds=self._kinds(split, lines),
             is_odd=characters.suspected(block),
-            header=self.header,
+            columns={name: number for number, name in enumerate(self.header or self.names, 1)},
             permitted=self._allowed,
             open_width=next((group.size for group in split.groups if len(split.lines) in group.rows), None)
             if is_open
