@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from medpay_cli import config
-from medpay_cli.frames import Frames, packed
+from medpay_cli.frames import Frames, Packed, packed, same
 
 if TYPE_CHECKING:
     import polars as pl
@@ -78,15 +78,22 @@ class Some:
 
     PACKED = 20_000
 
-    found: pl.DataFrame | bytes
-    height: int
+    found: pl.DataFrame | Packed
     counts: Counts
 
     @classmethod
-    def of(cls, found: pl.DataFrame) -> Some:
+    def of(cls, found: pl.DataFrame, counted: Counts | None = None) -> Some:
         """Findings sorted by row, field and code; rows and lines may count from the start of the part."""
-        counts = found.group_by("code", "field", "severity").len().rows()
-        return cls(packed(found) if found.height > cls.PACKED else found, found.height, counts)
+        return cls(packed(found) if found.height > cls.PACKED else found, counts(found) if counted is None else counted)
+
+
+def counts(found: pl.DataFrame) -> Counts:
+    """How many there are of each code, field and severity."""
+    kind = ("code", "field", "severity")
+    once = same(found.select(kind))
+    if len(once) == len(kind):
+        return [(once["code"], once["field"], once["severity"], found.height)]
+    return found.group_by(kind).len().rows()
 
 
 class Findings:
@@ -104,8 +111,8 @@ class Findings:
         """Append findings of a part before which the file has so many rows and lines."""
         for code, name, level, count in some.counts:
             self.counts[code, name, level] += count
-        if isinstance(some.found, bytes):
-            self._frames.put(some.found, some.height, {"row": rows, "line": lines})
+        if isinstance(some.found, Packed):
+            self._frames.put(some.found, {"row": rows, "line": lines})
         else:
             import polars as pl
 
@@ -193,6 +200,7 @@ class FileVerdict:
 
     path: str
     member: str | None
+    node: str | None
     layout: str | None
     dialect: str | None
     encoding: str | None

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, BinaryIO, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from medpay_cli import files
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+# Name, and type and value where it holds one value throughout.
+Columns = list[tuple[str, Any, Any]]
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A frame as bytes."""
+
+    block: bytes
+    height: int
+    columns: Columns
 
 
 class Frames:
@@ -24,8 +38,8 @@ class Frames:
         self._held: list[pl.DataFrame] = []
         self._rows = 0
         self._file: BinaryIO | None = None
-        # Where each block ends, and what is added to which of its columns when it is read.
-        self._blocks: list[tuple[int, Mapping[str, int]]] = []
+        # Where each block ends, its columns, and what is added to which of them when it is read.
+        self._blocks: list[tuple[int, Columns, Mapping[str, int]]] = []
 
     def add(self, frame: pl.DataFrame) -> None:
         """Append a frame."""
@@ -37,23 +51,25 @@ class Frames:
         if self._rows >= self.IN_MEMORY:
             self._write()
 
-    def put(self, packed: bytes, height: int, shift: Mapping[str, int]) -> None:
+    def put(self, packed: Packed, shift: Mapping[str, int]) -> None:
         """Append a packed frame, so many added to these columns of it."""
         if self._held:
             self._write()
-        self.height += height
+        self.height += packed.height
         self._store(packed, shift)
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
         import polars as pl
 
         begin = 0
-        for end, shift in self._blocks:
+        for end, once, shift in self._blocks:
             file = cast("BinaryIO", self._file)
             file.seek(begin)
             frame = pl.read_ipc(io.BytesIO(file.read(end - begin)))
             for rows in frame.iter_slices(self.AT_ONCE):
-                yield rows.with_columns(pl.col(name) + number for name, number in shift.items())
+                yield rows.with_columns(pl.col(name) + number for name, number in shift.items()).select(
+                    pl.lit(value, dtype).alias(name) if dtype is not None else name for name, dtype, value in once
+                )
             begin = end
         for frame in self._held:
             yield from frame.iter_slices(self.AT_ONCE)
@@ -64,17 +80,32 @@ class Frames:
         self._store(packed(pl.concat(self._held)), {})
         self._held, self._rows = [], 0
 
-    def _store(self, block: bytes, shift: Mapping[str, int]) -> None:
+    def _store(self, made: Packed, shift: Mapping[str, int]) -> None:
         if self._file is None:
             # Nobody can open it, and nothing is left of it when we are killed.
             self._file = files.spool(1)
         self._file.seek(0, io.SEEK_END)
-        self._file.write(block)
-        self._blocks.append((self._file.tell(), shift))
+        self._file.write(made.block)
+        self._blocks.append((self._file.tell(), made.columns, shift))
 
 
-def packed(frame: pl.DataFrame) -> bytes:
-    """A frame as bytes, in a tenth of the room."""
+def same(frame: pl.DataFrame) -> dict[str, Any]:
+    """The columns of a frame that hold one value throughout, and that value; none where there are no rows."""
+    import polars as pl
+
+    if frame.is_empty():
+        return {}
+    first = frame.row(0, named=True)
+    alike = frame.select(pl.all().eq_missing(pl.all().first()).all()).row(0, named=True)
+    return {name: value for name, value in first.items() if alike[name]}
+
+
+def packed(frame: pl.DataFrame) -> Packed:
+    """A frame in a tenth of the room: a column that holds one value throughout is only that value."""
+    once = same(frame)
+    # One column at least carries the number of rows; numbers may be shifted when they are read.
+    once = {name: value for name, value in once.items() if not frame.schema[name].is_numeric()}
     buffer = io.BytesIO()
-    frame.write_ipc(buffer, compression="zstd")
-    return buffer.getvalue()
+    frame.drop(once).write_ipc(buffer, compression="zstd")
+    columns = [(name, dtype if name in once else None, once.get(name)) for name, dtype in frame.schema.items()]
+    return Packed(buffer.getvalue(), frame.height, columns)

@@ -68,16 +68,19 @@ class Keys:
             found[_top(twice)] = True
         return found if found.any() else None
 
+    def candidates(self, found: Flags) -> tuple[Flags, Words]:
+        """Which records the filter lets through, and their fingerprints."""
+        words = list(self._blocks())
+        wanted = [found[_top(block)] & (block != 0) for block in words]
+        return np.concatenate(wanted), np.concatenate(
+            [block[chosen] for block, chosen in zip(words, wanted, strict=True)]
+        )
+
     def _blocks(self) -> Iterator[Words]:
         self._spool.seek(0)
         yield np.empty(0, np.uint64)
         while block := self._spool.read(8 << 20):
             yield np.frombuffer(block, np.uint64)
-
-
-def candidates(fingerprints: Words, found: Flags) -> pl.Series:
-    """Which records the filter lets through."""
-    return pl.Series(found[_top(fingerprints)] & (fingerprints != 0))
 
 
 class Candidates:

@@ -28,13 +28,15 @@ def counted(keys, at_once=repeats.AT_ONCE, batch=3, same_mark=False):
         if found is None:
             return [0] * len(keys)
         gathered, row = repeats.Candidates(KEY), 0
+        wanted, kept = made.candidates(found)
+        assert kept.tolist() == np.concatenate(marks)[wanted].tolist()
         for frame, words in zip(frames, marks, strict=True):
             marked = frame.with_columns(
                 pl.Series(repeats.MARK, words),
                 pl.int_range(row + 1, row + 1 + frame.height, dtype=pl.UInt64).alias(repeats.CANDIDATE_ROW),
             )
-            gathered.add(marked.filter(repeats.candidates(words, found)))
-            row += frame.height
+            here = slice(row, row := row + frame.height)
+            gathered.add(marked.filter(pl.Series(wanted[here])))
         times = gathered.times(len(keys))
     return [int(number) for number in times[1:]]
 

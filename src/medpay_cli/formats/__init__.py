@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -120,6 +120,68 @@ def read(
         width = dialect.held_width(fits)
         if width == used[0] or not fits:
             return result
+
+
+def text(source: Input, dialect: Dialect, asked: str | None) -> Input:
+    """An input as its reader wants it: UTF-8, or the bytes as they are. Raises ReadError F210, F211."""
+    from medpay_cli.formats.encoding import decoded
+
+    if dialect.format in BINARY:
+        return source
+    declared = of(dialect.format).declared(source) if dialect.format == "xml" else None
+    return decoded(source, asked, declared or dialect.encoding)
+
+
+def again(
+    source: Input,
+    dialect: Dialect,
+    names: Names,
+    node: str | None,
+    kinds: BinaryIO | None,
+    wanted: np.ndarray[tuple[int], np.dtype[np.bool_]],
+) -> Iterator[pl.DataFrame]:
+    """The wanted records of a node (of all of its records, in order) once more; ROW and LINE are those of the file.
+
+    `kinds` says what each line is (LineKind), in formats whose records are lines: only theirs are read. Raises
+    InternalError where they are not found again.
+    """
+    import numpy as np
+    import polars as pl
+
+    from medpay_cli.errors import InternalError
+    from medpay_cli.formats.lines import excerpt
+
+    part = None
+    if kinds is not None:
+        with source.open() as stream:
+            part = excerpt(stream, kinds, wanted)
+    rows, done, found = np.flatnonzero(wanted) + 1, 0, 0
+    inside = replace(source, member=None, spool=part.text) if part else source
+    for batch, _ in _in_parallel(of(dialect.format).scan(inside, dialect, names), lambda _: None):
+        if batch.node != node:
+            continue
+        place = batch.text[ROW].to_numpy() - 1 + done
+        if part is None:
+            kept = batch.text.with_columns(pl.Series(ROW, place + 1)).filter(pl.Series(wanted[place]))
+        else:
+            kept = batch.text.with_columns(
+                pl.Series(ROW, rows[place], pl.UInt64), pl.Series(LINE, part.lines[place], pl.UInt64)
+            )
+        found += kept.height
+        done += batch.records
+        yield kept
+    if found != len(rows):
+        source.check_unchanged()
+        raise InternalError("tie_out", what="records read again", left=len(rows), right=found)
+
+
+def letters(column: int) -> str:
+    """The letters of a sheet's column, from 1: A, Z, AA."""
+    name = ""
+    while column:
+        column, digit = divmod(column - 1, 26)
+        name = chr(ord("A") + digit) + name
+    return name
 
 
 def _in_parallel(tasks: Iterator[Callable[[], Batch]], work: Callable[[Batch], T]) -> Iterator[tuple[Batch, T]]:

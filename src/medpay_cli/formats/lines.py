@@ -1,0 +1,132 @@
+"""The lines of a file that was read, and what each of them is: to pick out lines byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+
+from medpay_cli import files
+from medpay_cli.errors import InternalError
+from medpay_cli.formats import LineKind
+
+BLOCK = 16 << 20
+
+Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
+Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
+Whole = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Some whole lines: their bytes and lengths; what each is, a line of MORE being what its record is; where records
+    begin."""
+
+    raw: Bytes
+    lengths: Whole
+    kinds: Bytes
+    begins: Flags
+
+    def picked(self, wanted: Flags) -> bytes:
+        """The bytes of the wanted lines."""
+        return self.raw[np.repeat(wanted, self.lengths)].tobytes()
+
+
+def walk(stream: BinaryIO, kinds: BinaryIO, encoding: str, head: bytes = b"") -> Iterator[Lines]:
+    """The lines of a stream, `head` before it, beside their kinds (a byte each).
+
+    Raises InternalError at the end where there are more of the ones than of the others.
+    """
+    kinds.seek(0)
+    last, missing = np.uint8(LineKind.HEAD), 0
+    for raw, ends in _blocks(stream, head, encoding):
+        own = np.frombuffer(kinds.read(len(ends)), np.uint8)
+        missing += len(ends) - len(own)
+        known = np.concatenate(([last], own, np.full(len(ends) - len(own), LineKind.BLANK, np.uint8)))
+        standing = np.maximum.accumulate(np.where(known == LineKind.MORE, 0, np.arange(len(known))))
+        filled = known[standing][1:]
+        last = filled[-1]
+        yield Lines(raw, np.diff(ends, prepend=0), filled, known[1:] <= LineKind.REJECTED)
+    left = len(kinds.read())
+    if left or missing:
+        raise InternalError("tie_out", what="lines", left=left, right=missing)
+
+
+def rejected(kinds: BinaryIO) -> Flags:
+    """Which records are rejected, one after the other."""
+    kinds.seek(0)
+    blocks = [np.empty(0, np.bool_)]
+    while read := kinds.read(BLOCK):
+        block = np.frombuffer(read, np.uint8)
+        blocks.append(block[block <= LineKind.REJECTED] == LineKind.REJECTED)
+    return np.concatenate(blocks)
+
+
+def reject(kinds: BinaryIO, records: Flags) -> None:
+    """Turn the lines of these records into rejected ones."""
+    row = at = 0
+    kinds.seek(0)
+    while read := kinds.read(1 << 20):
+        block = np.frombuffer(read, np.uint8).copy()
+        begins = np.flatnonzero(block <= LineKind.REJECTED)
+        block[begins[records[row : row + len(begins)]]] = LineKind.REJECTED
+        kinds.seek(at)
+        kinds.write(block.tobytes())
+        row += len(begins)
+        at += len(block)
+        kinds.seek(at)
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """Some records of a file, alone between its head and its foot, with the line in which each one begins."""
+
+    text: BinaryIO
+    lines: Whole
+
+
+def excerpt(stream: BinaryIO, kinds: BinaryIO, wanted: Flags) -> Excerpt:
+    """The wanted records (of all records, one after the other) of a stream of UTF-8."""
+    made, found = files.spool(), [np.empty(0, np.int64)]
+    row = line = 0
+    for some in walk(stream, kinds, "utf-8"):
+        rows = row + np.cumsum(some.begins) - 1
+        of_record = some.kinds <= LineKind.REJECTED
+        chosen = some.kinds == LineKind.HEAD
+        chosen[of_record] = wanted[rows[of_record]]
+        made.write(some.picked(chosen))
+        found.append(np.flatnonzero(some.begins & chosen) + line + 1)
+        row += int(some.begins.sum())
+        line += len(some.begins)
+    return Excerpt(made, np.concatenate(found))
+
+
+def _blocks(stream: BinaryIO, head: bytes, encoding: str) -> Iterator[tuple[Bytes, Whole]]:
+    """Blocks of whole lines, with the place where each line ends."""
+    rest = head
+    while True:
+        read = stream.read(BLOCK)
+        block = rest + read
+        raw = np.frombuffer(block, np.uint8)
+        ends = _ends(block, encoding)
+        if not read:
+            if len(block) > (ends[-1] if len(ends) else 0):
+                ends = np.append(ends, len(block))
+            if len(ends):
+                yield raw, ends
+            return
+        stop = int(ends[-1]) if len(ends) else 0
+        rest = block[stop:]
+        if stop:
+            yield raw[:stop], ends
+
+
+def _ends(block: bytes, encoding: str) -> Whole:
+    """Behind each line end. In UTF-8, GB18030 and Big5 the byte is never part of another character."""
+    family, _, order = encoding.rpartition("-")
+    size = {"utf-16": 2, "utf-32": 4}.get(family, 1)
+    kind = np.dtype(f"{'>' if order == 'be' else '<'}u{size}")
+    units = np.frombuffer(block[: len(block) // size * size], kind)
+    return ((np.flatnonzero(units == 10) + 1) * size).astype(np.int64)
