@@ -119,6 +119,15 @@ class Dialect:
             raise MedpayError("dialect_fault", path=self.name, reason="; ".join(reasons))
         return self if self.header or self.widths else replace(self, widths=(fields,))
 
+    def check_links(self, names: Mapping[str | None, tuple[str, ...]]) -> None:
+        """Raises MedpayError where a node takes a field that its own layout or its parent's lacks."""
+        for node in self.nodes:
+            lacking = [name for name in node.link if name not in names[node.name] or name not in names[node.parent]]
+            if lacking:
+                raise MedpayError(
+                    "dialect_fault", path=self.name, reason=f"nodes {node.name}: link {', '.join(lacking)}"
+                )
+
     def held_width(self, fits: Mapping[int, int]) -> int | None:
         """The width that most records fit, the smaller on a tie; None where a file may mix them.
 

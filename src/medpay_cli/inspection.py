@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from medpay_cli import files, judging, recognition
+from medpay_cli import files, formats, judging, recognition
+from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.files import Source
 from medpay_cli.findings import FileVerdict
 from medpay_cli.formats import archive
 from medpay_cli.formats.archive import Input
-from medpay_cli.formats.encoding import MARKS, decoded
+from medpay_cli.formats.encoding import MARKS
 from medpay_cli.formats.header import delimiter_counts
 from medpay_cli.judging import NOT_JUDGED, Terms
 from medpay_cli.recognition import Candidate
@@ -29,6 +30,7 @@ class Inspected:
 
     path: str
     member: str | None
+    format: str = ""
     size: int = 0
     encoding: str | None = None
     mark: bool = False
@@ -36,7 +38,7 @@ class Inspected:
     is_ended: bool = True
     delimiters: dict[str, int] = field(default_factory=dict)
     candidates: list[Candidate] = field(default_factory=list)
-    verdict: FileVerdict | None = None
+    verdicts: list[FileVerdict] = field(default_factory=list)
     reason: str | None = None
 
 
@@ -49,9 +51,9 @@ class Inspection:
     @property
     def exit_code(self) -> int:
         """0, or 2 where an input is not recognised, 3 where one cannot be read."""
-        if any(one.reason or (one.verdict and one.verdict.verdict == NOT_JUDGED) for one in self.files):
+        if any(one.reason or any(of.verdict == NOT_JUDGED for of in one.verdicts) for one in self.files):
             return UNREADABLE
-        return 0 if all(one.verdict for one in self.files) else NOT_RECOGNISED
+        return 0 if all(one.verdicts for one in self.files) else NOT_RECOGNISED
 
 
 def inspect(path: str, encoding: str | None = None) -> Inspection:
@@ -72,12 +74,15 @@ def _inspected(source: Input, encoding: str | None) -> Inspected:
         with source.open() as stream:
             head = stream.read(4)
         made.mark = any(head.startswith(mark) for mark, _ in MARKS)
-        text = decoded(source, encoding, None)
+        made.format = recognition.sniffed(source)
+        text = formats.text(source, Dialect("", "", format=made.format), encoding)
         made.encoding = text.encoding
         _count(made, text)
-        made.delimiters = delimiter_counts(text)
-        made.candidates = recognition.candidates(text)
-        layout, dialect = recognition.chosen(text, made.candidates)
+        if made.format == "delimited":
+            made.delimiters = delimiter_counts(text)
+        made.candidates = recognition.candidates(text, encoding)
+        parts, dialect = recognition.chosen(text, made.candidates)
+        made.format = dialect.format
     except ReadError as err:
         made.reason = err.code
         return made
@@ -85,7 +90,7 @@ def _inspected(source: Input, encoding: str | None) -> Inspected:
         if err.key not in ("not_recognised", "ambiguous"):
             raise
         return made
-    made.verdict = judging.judge_file(text, layout, dialect, lambda *_: None, Terms()).verdict
+    made.verdicts = [one.verdict for one in judging.judge_nodes(text, parts, dialect, lambda *_: None, Terms())]
     return made
 
 
@@ -101,5 +106,7 @@ def _count(made: Inspected, text: Input) -> None:
             returns += block.count(b"\r")
             last = block[-1:]
     found = {"LF": lone - both, "CR LF": both, "CR": returns - both}
+    if made.format in formats.BINARY:
+        return
     made.line_ends = {name: count for name, count in found.items() if count}
     made.is_ended = last == b"\n"

@@ -40,13 +40,15 @@ Also = Callable[[Batch, Flagged, pl.DataFrame], T]
 @dataclass(frozen=True)
 class Terms:
     """On what terms a file is judged: the encoding asked for (before what the dialect declares), which rules apply
-    (code prefixes; none selected means all), what was declared of it, and who is told of every batch's records."""
+    (code prefixes; none selected means all), what was declared of it, after how many records (or some more) it is
+    left, and who is told of every batch's records."""
 
     encoding: str | None = None
     selected: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     declared: Declared = field(default_factory=Declared)
     allow_empty: bool = False
+    at_most: int | None = None
     tick: Callable[[int], None] = lambda _: None
 
     def applies(self, code: str) -> bool:
@@ -305,6 +307,8 @@ def judge_nodes(
             desk.begin(text, written, names, node)
         for batch, judged in batches:
             desks[batch.node].take(batch, judged)
+            if terms.at_most and sum(desk.made.verdict.records for desk in desks.values()) >= terms.at_most:
+                break
 
     try:
         text = formats.text(source, dialect, terms.encoding)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import BinaryIO, cast
 
-from medpay_cli import dialects, findings, judging, layouts
+from medpay_cli import dialects, findings, formats, judging, layouts
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.findings import ERROR
@@ -20,6 +20,10 @@ from medpay_cli.layouts import Field, Layout
 # So many records must fit; the bytes that are looked at for them are bounded too.
 RECORDS = 1000
 BYTES = 16 << 20
+
+
+# The layout of each node; None is that of a file with one kind of record.
+Parts = dict[str | None, Layout]
 
 
 @dataclass(frozen=True)
@@ -41,36 +45,85 @@ class Candidate:
         return f"{self.dialect} {self.fits}/{self.records}" + (f" ({self.reason})" if self.reason else "")
 
 
-def candidates(text: Input, layout: str | None = None) -> list[Candidate]:
-    """Every shipped dialect (of that layout, if one is named) held against a decoded input, the best first."""
-    head, is_whole = _head(text)
+def fitted(dialect: Dialect, layout: str | None = None) -> tuple[Parts, Dialect]:
+    """The layouts of a dialect's nodes, and the dialect ready for reading; `layout` replaces the only one.
+
+    Raises MedpayError.
+    """
+    if not dialect.nodes:
+        used = layouts.load(layout or dialect.layout)
+        return {None: used}, dialect.fitted(used.names)
+    if layout is not None:
+        raise MedpayError("nodes_have_layouts", dialect=dialect.name)
+    parts = {node.name: layouts.load(node.layout) for node in dialect.nodes}
+    dialect.check_links({name: one.names for name, one in parts.items()})
+    return parts, dialect
+
+
+def ids(dialect: Dialect) -> set[str]:
+    """The layouts that a dialect writes."""
+    return {layouts.load(node.layout).id for node in dialect.parts}
+
+
+def sniffed(source: Input) -> str:
+    """The format by the first bytes: delimited where nothing says otherwise."""
+    with source.open() as stream:
+        head = stream.read(1 << 12)
+    for begin, form in MAGIC.items():
+        if head.startswith(begin):
+            return form
+    plain = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
+    return FIRST.get(plain[:1], "delimited")
+
+
+# How formats that are no text begin, and the first letter of those that are.
+MAGIC = {b"PK\x03\x04": "xlsx", b"\xd0\xcf\x11\xe0": "xlsx", b"PAR1": "parquet"}
+FIRST = {b"<": "xml", b"{": "json", b"[": "json"}
+# A file that begins so may also be of these formats.
+ALSO = {"json": ("json", "ndjson"), "delimited": ("delimited", "fixed")}
+
+
+def candidates(source: Input, asked: str | None, layout: str | None = None) -> list[Candidate]:
+    """Every shipped dialect (of that layout, if one is named) held against an input, the best first.
+
+    `asked` is the encoding that somebody named. Raises ReadError where the input cannot be decoded.
+    """
+    form = sniffed(source)
+    text = formats.text(source, Dialect("", "", format=form), asked)
+    head, is_whole = (b"", False) if form in formats.BINARY else _head(text)
     wanted = layouts.load(layout).id if layout else None
     found = []
     for name in dialects.names():
         dialect = dialects.load(name)
-        used = layouts.load(dialect.layout)
-        if wanted in (None, used.id):
-            found.append(_held(text, head, used, dialect.fitted(used.names), is_whole=is_whole))
+        if dialect.format in ALSO.get(form, (form,)) and (wanted is None or wanted in ids(dialect)):
+            parts, written = fitted(dialect)
+            found.append(
+                _held_in_lines(text, head, parts, written, is_whole=is_whole)
+                if written.format in formats.IN_LINES
+                else _held(text, parts, written)
+            )
     return sorted(found, key=lambda one: (-one.fits, one.dialect))
 
 
-def recognised(text: Input, layout: str | None = None) -> tuple[Layout, Dialect]:
-    """The layout and the dialect of a decoded input.
+def recognised(source: Input, asked: str | None, layout: str | None = None) -> tuple[Parts, Dialect]:
+    """The layouts and the dialect of an input.
 
     Raises MedpayError with the candidates where it is not clear, ReadError F208 where there is nothing to judge by.
     """
-    return chosen(text, candidates(text, layout), layout)
+    return chosen(source, candidates(source, asked, layout), layout)
 
 
-def chosen(text: Input, found: list[Candidate], layout: str | None = None) -> tuple[Layout, Dialect]:
+def chosen(source: Input, found: list[Candidate], layout: str | None = None) -> tuple[Parts, Dialect]:
     """The only one of the candidates that every record fits. Raises what `recognised` raises."""
-    first_size(text, Dialect("", ""))
+    with source.open() as stream:
+        if not stream.read(1 << 16).strip(b"\xef\xbb\xbf\xff\xfe\0\r\n"):
+            raise ReadError("F208")
     matches = [one for one in found if one.is_match]
     if len(matches) != 1:
         told = "; ".join(map(str, matches or found)) or "-"
-        raise MedpayError("ambiguous" if matches else "not_recognised", path=text.path, found=told)
-    used = layouts.load(layout or matches[0].layout)
-    return used, dialects.load(matches[0].dialect).fitted(used.names)
+        raise MedpayError("ambiguous" if matches else "not_recognised", path=source.path, found=told)
+    dialect = dialects.load(matches[0].dialect)
+    return fitted(dialect, None if dialect.nodes else layout)
 
 
 def structure(text: Input, dialect: Dialect | None) -> tuple[Layout, Dialect]:
@@ -96,22 +149,30 @@ def structure(text: Input, dialect: Dialect | None) -> tuple[Layout, Dialect]:
     return Layout("", fields, (), {}), written
 
 
-def _held(text: Input, head: bytes, layout: Layout, dialect: Dialect, *, is_whole: bool) -> Candidate:
-    def made(records: int, fits: int, reason: str | None) -> Candidate:
-        return Candidate(dialect.name, layout.id, records, fits, reason)
-
+def _held_in_lines(text: Input, head: bytes, parts: Parts, dialect: Dialect, *, is_whole: bool) -> Candidate:
     if dialect.encoding and known(dialect.encoding) != text.encoding and not head.isascii():
-        return made(0, 0, f"{text.encoding}")
+        return Candidate(dialect.name, _shown(parts), 0, 0, f"{text.encoding}")
     if not is_whole:
         dialect = replace(dialect, footer=(), final_line_end=False)
     sample = replace(text, member=None, spool=cast("BinaryIO", io.BytesIO(head)))
+    return _held(sample, parts, dialect)
+
+
+def _held(sample: Input, parts: Parts, dialect: Dialect) -> Candidate:
     # A key repeated further down would be no reason either.
-    judged = judging.judge_file(sample, layout, dialect, lambda *_: None, Terms(ignored=("B",)))
-    first = next(iter(judged.findings.frames()), findings.none()).filter(severity=ERROR).head(1)
+    terms = Terms(ignored=("B",), at_most=RECORDS)
+    judged = judging.judge_nodes(sample, parts, dialect, lambda *_: None, terms)
+    records = sum(one.verdict.records for one in judged)
+    rejected = sum(one.verdict.rejected for one in judged)
+    frames = (frame for one in judged for frame in one.findings.frames())
+    first = next(frames, findings.none()).filter(severity=ERROR).head(1)
     reason = None if first.is_empty() else " ".join(filter(None, first.select("code", "field").row(0)))
-    if judged.verdict.verdict == NOT_JUDGED:
-        return made(judged.verdict.records, 0, reason)
-    return made(judged.verdict.records, judged.verdict.records - judged.verdict.rejected, reason)
+    is_judged = all(one.verdict.verdict != NOT_JUDGED for one in judged)
+    return Candidate(dialect.name, _shown(parts), records, records - rejected if is_judged else 0, reason)
+
+
+def _shown(parts: Parts) -> str:
+    return ", ".join(layout.id for layout in parts.values())
 
 
 def _head(text: Input) -> tuple[bytes, bool]:

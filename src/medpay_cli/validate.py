@@ -6,17 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from medpay_cli import config, dialects, files, findings, judging, layouts, recognition, reports, separating
+from medpay_cli import config, dialects, files, findings, formats, judging, layouts, recognition, reports, separating
 from medpay_cli.control import Declared
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.files import Source
 from medpay_cli.findings import ERROR, WARNING, FileVerdict, Findings, Outcome
-from medpay_cli.formats import archive
+from medpay_cli.formats import IN_LINES, archive
 from medpay_cli.formats.archive import Input
-from medpay_cli.formats.encoding import decoded
 from medpay_cli.judging import FOUND, NOT_JUDGED, STRUCTURE_ONLY, VALID, Judgement, Terms
 from medpay_cli.layouts import Layout
+from medpay_cli.recognition import Parts
 from medpay_cli.reports import Style
 
 NONE = "none"
@@ -43,11 +43,12 @@ class Targets:
 
 @dataclass(frozen=True)
 class _Made:
-    """One input, how it was read, and what came of it."""
+    """One input, how it was read, and what came of each of its nodes."""
 
     source: Input
-    layout: Layout
-    judgement: Judgement[None]
+    layouts: Parts
+    dialect: Dialect
+    judgements: list[Judgement[None]]
 
 
 def validate(
@@ -80,21 +81,25 @@ def validate(
         if asked and len(sources) != 1:
             raise MedpayError("one_input_for", option=option, count=len(sources))
     made = [_judged(source, broken, layout, dialect, held) for source, broken in sources]
+    judgements = [judgement for one in made for judgement in one.judgements]
     # Those of the only file are not copied: there may be millions.
-    found = made[0].judgement.findings if len(made) == 1 else Findings()
-    for one in made if len(made) > 1 else ():
-        found.extend(one.judgement.findings)
-    fields = [field for one in made for field in one.layout.fields]
+    found = judgements[0].findings if len(judgements) == 1 else Findings()
+    for judgement in judgements if len(judgements) > 1 else ():
+        found.extend(judgement.findings)
+    fields = [field for one in made for layout in one.layouts.values() for field in layout.fields]
+    verdicts = [judgement.verdict for judgement in judgements]
     outcome = Outcome(
-        files=[one.judgement.verdict for one in made],
+        files=verdicts,
         findings=found,
-        exit_code=exit_code([one.judgement.verdict for one in made], found, fail_on),
+        exit_code=exit_code(verdicts, found, fail_on),
         titles={field.name: (field.title("zh"), field.title("en")) for field in fields},
         sensitivity={field.name: field.sensitivity for field in fields if field.sensitivity},
         plain=frozenset(field.name for field in fields if not field.is_text or field.codes or field.form),
         ignored=tuple(code for code in config.names(config.RULE) if _is_ignored(code, held)),
         selected=held.selected,
     )
+    if targets and (made[0].dialect.format not in IN_LINES or made[0].dialect.nodes):
+        raise MedpayError("not_in_lines", path=made[0].source.path, format=made[0].dialect.format)
     if targets and outcome.files[0].verdict != NOT_JUDGED:
         _separate(made[0], outcome, targets, style or Style("en"))
     return outcome
@@ -139,38 +144,44 @@ def _judged(source: Input, broken: ReadError | None, layout: str | None, dialect
     try:
         if broken is not None:
             raise broken
-        text = decoded(source, terms.encoding, written.encoding)
         if layout == NONE:
-            used, written = recognition.structure(text, written if dialect else None)
+            used, written = _structure(source, written if dialect else None, terms)
         elif used is NO_LAYOUT:
-            used, written = recognition.recognised(text, layout)
-            text = decoded(source, terms.encoding, written.encoding)
+            used, written = recognition.recognised(source, terms.encoding, layout)
     except ReadError as err:
-        return _Made(source, used, judging.unreadable(judging.blank(source, used, written), err))
-    made = judging.judge_file(text, used, written, lambda *_: None, terms)
-    if layout == NONE and made.verdict.verdict == VALID:
-        made.verdict.verdict = STRUCTURE_ONLY
-    return _Made(source, used, made)
+        unread = judging.blank(source, next(iter(used.values())), written)
+        return _Made(source, used, written, [judging.unreadable(unread, err)])
+    made = judging.judge_nodes(source, used, written, lambda *_: None, terms)
+    for one in made:
+        if layout == NONE and one.verdict.verdict == VALID:
+            one.verdict.verdict = STRUCTURE_ONLY
+    return _Made(source, used, written, made)
 
 
-def named(layout: str | None, dialect: str | None) -> tuple[Layout, Dialect] | None:
-    """The layout and dialect that were named, or follow from what was; None where the file must be looked at.
+def _structure(source: Input, dialect: Dialect | None, terms: Terms) -> tuple[Parts, Dialect]:
+    form = dialect.format if dialect else recognition.sniffed(source)
+    if form != "delimited":
+        raise MedpayError("structure_of_text_only", path=source.path, format=form)
+    used, written = recognition.structure(formats.text(source, dialect or NO_DIALECT, terms.encoding), dialect)
+    return {None: used}, written
+
+
+def named(layout: str | None, dialect: str | None) -> tuple[Parts, Dialect] | None:
+    """The layouts and dialect that were named, or follow from what was; None where the file must be looked at.
 
     Raises MedpayError.
     """
     if layout == NONE:
         return None
     if dialect is not None:
-        written = dialects.load(dialect)
-        used = layouts.load(layout or written.layout)
-        return used, written.fitted(used.names)
+        return recognition.fitted(dialects.load(dialect), layout)
     if layout is None:
         return None
     used = layouts.load(layout)
-    writing = [one for one in map(dialects.load, dialects.names()) if layouts.load(one.layout).id == used.id]
+    writing = [one for one in map(dialects.load, dialects.names()) if used.id in recognition.ids(one)]
     if not writing:
         raise MedpayError("name_dialect", layout=used.id, found="-")
-    return (used, writing[0].fitted(used.names)) if len(writing) == 1 else None
+    return recognition.fitted(writing[0], None if writing[0].nodes else layout) if len(writing) == 1 else None
 
 
 def _separate(made: _Made, outcome: Outcome, targets: Targets, style: Style) -> None:
@@ -180,10 +191,10 @@ def _separate(made: _Made, outcome: Outcome, targets: Targets, style: Style) -> 
         accepted, rejected, why = (
             out[path] if path else None for path in (targets.accepted, targets.rejected, targets.why)
         )
-        separating.separate(made.source, made.judgement, accepted, rejected)
+        separating.separate(made.source, made.judgements[0], accepted, rejected)
         if why is not None:
             reports.write(outcome, "why", why, style)
 
 
-NO_LAYOUT = Layout("", (), (), {})
+NO_LAYOUT: Parts = {None: Layout("", (), (), {})}
 NO_DIALECT = Dialect("", "")

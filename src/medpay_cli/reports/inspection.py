@@ -20,20 +20,24 @@ def text(inspection: Any, out: BinaryIO, style: Style) -> None:
             page.line()
             continue
         ends = ", ".join(f"{name} {count:,}" for name, count in one.line_ends.items()) or "-"
-        page.line(f"  {words['encoding']}: {one.encoding}" + (" (BOM)" if one.mark else ""))
+        if one.format != "delimited":
+            page.line(f"  {words['format']}: {one.format}")
+        page.line(f"  {words['encoding']}: {one.encoding or '-'}" + (" (BOM)" if one.mark else ""))
         page.line(f"  {words['size']}: {one.size:,} B; {words['line_ends']}: {ends}")
         if not one.is_ended:
             page.line(f"  {words['not_ended']}")
-        page.line(f"  {words['delimiters']}: " + "  ".join(f"{name} = {size}" for name, size in one.delimiters.items()))
+        if one.delimiters:
+            sizes = "  ".join(f"{name} = {size}" for name, size in one.delimiters.items())
+            page.line(f"  {words['delimiters']}: {sizes}")
         page.line(f"  {words['candidates']}:")
         for other in one.candidates:
             page.line(f"    {other.dialect} [{other.layout}]: {other.fits:,}/{other.records:,} {other.reason or ''}")
         page.line()
-        verdict = one.verdict
-        if verdict is None:
+        if not one.verdicts:
             page.line(f"  {words['not_recognised']}")
-        else:
-            page.line(f"  {words['recognised']}: {verdict.dialect} [{verdict.layout}], {words[verdict.verdict]}")
+        for verdict in one.verdicts:
+            node = f" {verdict.node}" if verdict.node else ""
+            page.line(f"  {words['recognised']}: {verdict.dialect}{node} [{verdict.layout}], {words[verdict.verdict]}")
             page.line(f"  {words['records']} {verdict.records:,}, {words['rejected']} {verdict.rejected:,}")
             for name, amount in verdict.totals.items():
                 page.line(f"  {name} {yuan(amount, verdict.scales[name])}")
@@ -52,11 +56,12 @@ def to_json(inspection: Any, out: BinaryIO, style: Style) -> None:
 
 
 def _file(one: Any) -> dict[str, Any]:
-    verdict = one.verdict
+    verdict = one.verdicts[0] if one.verdicts else None
     return {
         "path": one.path,
         "member": one.member,
         "not_judged": one.reason,
+        "format": one.format or None,
         "bytes": one.size,
         "encoding": one.encoding,
         "byte_order_mark": one.mark,
@@ -75,7 +80,13 @@ def _file(one: Any) -> dict[str, Any]:
         "totals": {
             name: money.written(amount, verdict.scales[name]) for name, amount in verdict.totals.items()
         } if verdict else None,
+        **({"nodes": [_node(of) for of in one.verdicts]} if len(one.verdicts) > 1 else {}),
     }  # fmt: skip
+
+
+def _node(verdict: Any) -> dict[str, Any]:
+    totals = {name: money.written(amount, verdict.scales[name]) for name, amount in verdict.totals.items()}
+    return {"node": verdict.node, "layout": verdict.layout, "records": verdict.records, "totals": totals}
 
 
 def _name(one: Any) -> str:

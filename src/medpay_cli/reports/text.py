@@ -61,6 +61,7 @@ def _place(finding: dict[str, Any], words: dict[str, str], *, several: bool) -> 
 
 def _file(page: Page, one: FileVerdict, words: dict[str, str]) -> None:
     name = one.path if one.member is None else f"{one.path}!/{one.member}"
+    name += f" {one.node}" if one.node else ""
     page.line(
         f"{printable(name)} [{one.layout or '-'}, {one.dialect or '-'}, {one.encoding or '-'}]: {words[one.verdict]}"
     )
