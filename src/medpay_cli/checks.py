@@ -56,10 +56,12 @@ def with_characters(layout: Layout, checks: tuple[Check, ...], applies: Callable
 
 @dataclass(frozen=True)
 class Flagged:
-    """A text frame, its suspects (no other record violates anything), and what each check says of them."""
+    """A text frame, its suspects (no other record violates anything), the fields that are suspected at all, and what
+    each check says of the suspects."""
 
     text: pl.DataFrame
     suspects: pl.DataFrame
+    fields: frozenset[str]
     violations: list[tuple[Check, pl.DataFrame]]
 
 
@@ -70,7 +72,7 @@ def flag(text: pl.DataFrame, checks: tuple[Check, ...], keep: Sequence[str] = ()
     One pass of cheap tests over everything, then the exact ones over the suspects.
     """
     if not checks or text.is_empty():
-        return Flagged(text, text.clear(), [])
+        return Flagged(text, text.clear(), frozenset(), [])
     by_field: dict[str, list[pl.Expr]] = {}
     for check in checks:
         if check.suspected is not None:
@@ -79,7 +81,7 @@ def flag(text: pl.DataFrame, checks: tuple[Check, ...], keep: Sequence[str] = ()
     # Most fields are beyond suspicion in a whole batch: their exact tests are left out.
     hit = [name for name in by_field if suspected[name].any()]
     if not hit:
-        return Flagged(text, text.clear(), [])
+        return Flagged(text, text.clear(), frozenset(), [])
     suspects = text.filter(suspected.select(pl.any_horizontal(hit)).to_series())
     exact = [check for check in checks if check.field.name in hit]
     # Lazily, so that a pattern which several checks of a field need is matched once.
@@ -89,7 +91,7 @@ def flag(text: pl.DataFrame, checks: tuple[Check, ...], keep: Sequence[str] = ()
         for number, check in enumerate(exact)
         if flags[str(number)].any()
     ]
-    return Flagged(text, suspects, violations)
+    return Flagged(text, suspects, frozenset(hit), violations)
 
 
 def amounts(flagged: Flagged, fields: Sequence[Field], row: str) -> pl.DataFrame:
@@ -97,11 +99,14 @@ def amounts(flagged: Flagged, fields: Sequence[Field], row: str) -> pl.DataFrame
 
     `row` is the column that numbers the records.
     """
-    if flagged.suspects.height * 4 > flagged.text.height:
-        return flagged.text.select(map(typed, fields))
     # What is no suspect has passed the grammar, so its cast can lose nothing and needs no second look.
-    exact = flagged.text.select(pl.col(one.name).cast(pl.Decimal(38, one.scale), strict=False) for one in fields)
-    outside = {one.name: flagged.suspects.filter(is_outside(one))[row] for one in fields}
+    suspected = [one for one in fields if one.name in flagged.fields]
+    most_are = flagged.suspects.height * 4 > flagged.text.height
+    exact = flagged.text.select(
+        typed(one) if most_are and one in suspected else pl.col(one.name).cast(pl.Decimal(38, one.scale), strict=False)
+        for one in fields
+    )
+    outside = {one.name: flagged.suspects.filter(is_outside(one))[row] for one in suspected if not most_are}
     if not any(map(len, outside.values())):
         return exact
     rows = flagged.text[row]

@@ -29,7 +29,7 @@ VALID, FOUND, NOT_JUDGED, STRUCTURE_ONLY = "valid", "findings", "not_judged", "s
 STOPPING = {"F204", "F205"}
 CUT_OFF, UNDECODABLE = "F206", "F102"
 REPEATED = "B101"
-FINDINGS_AT_ONCE = 100_000
+FINDINGS_AT_ONCE = 200_000
 EMPTY = "F208"
 
 Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
