@@ -60,13 +60,15 @@ class Terms:
 
 @dataclass(frozen=True)
 class Judgement(Generic[T]):
-    """The verdict on the records of one node, their findings, what `also` made of each batch, and what each line is
-    (LineKind), or each record where a format has no lines."""
+    """The verdict on the records of one node, their findings, what `also` made of each batch, what each line is
+    (LineKind), or each record where a format has no lines, and a way to read some records again (see `formats.again`).
+    """
 
     verdict: FileVerdict
     findings: Findings
     also: list[T] = field(default_factory=list)
     lines: BinaryIO = field(default_factory=files.spool)
+    again: Callable[[repeats.Flags], Iterator[pl.DataFrame]] = lambda _: iter(())
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class _Desk(Generic[T]):
     def begin(self, source: Input, dialect: Dialect, names: formats.Names, node: str | None) -> None:
         """Nothing is read yet."""
         self.source, self.dialect, self.names = source, dialect, names
-        self.made = Judgement[T](blank(source, self.layout, dialect, node), Findings())
+        self.made = Judgement[T](blank(source, self.layout, dialect, node), Findings(), again=self._again)
         self.lines = self.unfit = 0
         self.widths = Counter[int]()
         self.last: Batch | None = None

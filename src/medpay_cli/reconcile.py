@@ -3,56 +3,24 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from medpay_cli import checks, dialects, files, judging, layouts, matching, money, reports, screening
-from medpay_cli.checks import Flagged
-from medpay_cli.dialects import Dialect
-from medpay_cli.errors import InternalError, MedpayError, ReadError
-from medpay_cli.files import Source
+from medpay_cli import files, matching, money, reports, screening
+from medpay_cli.errors import InternalError
 from medpay_cli.findings import Findings, Outcome
-from medpay_cli.formats import ROW, Batch, archive
-from medpay_cli.formats.archive import Input
-from medpay_cli.formats.encoding import decoded
-from medpay_cli.formats.header import delimiter_for
-from medpay_cli.judging import NOT_JUDGED, Judgement, Terms
-from medpay_cli.layouts import Layout
+from medpay_cli.judging import NOT_JUDGED, Terms
 from medpay_cli.matching import MATCHED, OURS, SIDES, THEIRS, ClassSums, Compared, Group, Matched, Reconciliation, Side
-from medpay_cli.recipes import Recipe, RecipeSide
+from medpay_cli.recipes import Recipe
 from medpay_cli.reports import Style, statement
+from medpay_cli.screening import WHOLE, Flags
+from medpay_cli.sides import ReadSide, read
 
-Fingerprint = Callable[[pl.DataFrame], pl.DataFrame]
 QUIET = {MATCHED, "reversed", "timing"}
-# An ad-hoc amount: up to 14 digits before the point, as many after it as are seen on either side, 2 to 6.
-AD_HOC_DIGITS, MOST_DECIMALS, LEAST_DECIMALS = 20, 6, 2
-
-
-@dataclass(frozen=True)
-class _Typed:
-    """One batch: key and status text, exact amounts, the number of records with an unreadable amount, and the
-    most decimals seen per amount."""
-
-    records: pl.DataFrame
-    unreadable: int
-    decimals: dict[str, int]
-
-
-@dataclass(frozen=True)
-class _Read:
-    """One side as it was read."""
-
-    side: RecipeSide
-    layout: Layout
-    made: Judgement[_Typed]
-    records: pl.DataFrame
-    unreadable: int
-    scales: dict[str, int]
 
 
 def reconcile(
@@ -71,14 +39,14 @@ def reconcile(
     Wrong data is in the result; raises MedpayError for what cannot be done as asked, InternalError where the bridge
     does not tie.
     """
-    fingerprint = screening.fingerprinting(recipe.key, (*recipe.amounts, *recipe.compare))
+    take = screening.fingerprinting(recipe.key, (*recipe.amounts, *recipe.compare))
     both = {
-        name: _read(
+        name: read(
             one.told(*(option.get(one.name) for option in (layout or {}, dialect or {}))),
             sides[one.name],
             (terms or {}).get(one.name) or Terms(),
             recipe,
-            fingerprint,
+            take,
         )
         for name, one in zip(SIDES, recipe.sides, strict=True)
     }
@@ -159,117 +127,26 @@ def write_folder(result: Reconciliation, folder: Path, style: Style) -> None:
             out.write(content)
 
 
-def _read(side: RecipeSide, path: str, terms: Terms, recipe: Recipe, fingerprint: Fingerprint) -> _Read:
-    source = Source.parse(path)
-    used, written = _named(side, recipe)
-    try:
-        inputs = archive.inputs(source)
-        if len(inputs) != 1:
-            raise MedpayError("one_input", path=path)
-        text = decoded(inputs[0], terms.encoding, written.encoding)
-        if side.dialect is None:
-            written = replace(written, delimiter=delimiter_for(text, used.names))
-    except ReadError as err:
-        verdict = judging.blank(Input(source.path, source.member), used, written)
-        return _gathered(side, used, judging.unreadable(verdict, err), recipe)
-    made = judging.judge_file(text, used, written, _typing(used, recipe, fingerprint), terms)
-    return _gathered(side, used, made, recipe)
-
-
-def _named(side: RecipeSide, recipe: Recipe) -> tuple[Layout, Dialect]:
-    """The layout and dialect of a side; an ad-hoc table has one made up of the named columns."""
-    if side.dialect is None:
-        amount = {"type": "number", "format": "money", "x-digits": AD_HOC_DIGITS, "x-scale": MOST_DECIMALS}
-        columns: dict[str, Any] = {name: {"type": "string"} for name in (*recipe.key, *recipe.compare)}
-        columns |= dict.fromkeys(recipe.amounts, amount)
-        made = layouts.build({"type": "object", "properties": columns, "x-key": recipe.key}, "")
-        return made, Dialect("", "", quote='"', header=True, other_columns=True, free_order=True, trim=True)
-    written = dialects.load(side.dialect)
-    used = layouts.load(side.layout or written.layout)
-    lacking = [name for name in (*recipe.key, *recipe.amounts, *recipe.compare) if used.field(name) is None]
-    if lacking:
-        raise MedpayError("side_lacks", side=side.name, layout=used.id, names=", ".join(lacking))
-    for name in recipe.amounts:
-        if name not in (field.name for field in used.money):
-            raise MedpayError("not_an_amount_field", side=side.name, layout=used.id, name=name)
-    return used, written.fitted(used.names)
-
-
-def _typing(
-    layout: Layout, recipe: Recipe, fingerprint: Fingerprint
-) -> Callable[[Batch, Flagged, pl.DataFrame], _Typed]:
-    """The work per batch: canonical text of keys, statuses and groups beside the amounts, both fingerprinted."""
-    amounts = [field for field in layout.money if field.name in recipe.amounts]
-    names = (*recipe.key, *recipe.compare, *recipe.groups)
-    # Keys are compared as exact text; statuses and groups by the code that means the same.
-    words = [
-        pl.col(field.name) if field.name in recipe.key else _canonical(field)
-        for field in layout.fields
-        if field.name in names
-    ]
-    lost = pl.any_horizontal(checks.is_outside(one) for one in amounts)
-
-    def typed(batch: Batch, flagged: Flagged, exact: pl.DataFrame) -> _Typed:
-        records = flagged.text.select(words).hstack(exact.select(one.name for one in amounts))
-        unreadable = flagged.suspects.filter(lost)[ROW]
-        if len(unreadable):
-            records = records.filter(~flagged.text[ROW].is_in(unreadable.implode()))
-        decimals = {} if recipe.name is not None else _decimals(batch.text, recipe.amounts)
-        return _Typed(fingerprint(records), batch.records - records.height, decimals)
-
-    return typed
-
-
-def _canonical(field: layouts.Field) -> pl.Expr:
-    same = layouts.canonical(field.codes) if field.codes else {}
-    return pl.col(field.name).replace(same) if same else pl.col(field.name)
-
-
-def _decimals(text: pl.DataFrame, names: tuple[str, ...]) -> dict[str, int]:
-    longest = text.select(pl.col(name).str.extract(r"\.([0-9]+)$").str.len_bytes().max() for name in names)
-    return {name: min(count or 0, MOST_DECIMALS) for name, count in longest.row(0, named=True).items()}
-
-
-def _gathered(side: RecipeSide, layout: Layout, made: Judgement[_Typed], recipe: Recipe) -> _Read:
-    frames = [typed.records for typed in made.also]
-    if not frames:
-        texts = dict.fromkeys((*recipe.key, *recipe.compare, *recipe.groups), pl.String)
-        numbers = dict.fromkeys(screening.FINGERPRINTS, pl.UInt64)
-        frames = [
-            pl.DataFrame(schema=texts | numbers | {field.name: pl.Decimal(38, field.scale) for field in layout.money})
-        ]
-    seen = [typed.decimals for typed in made.also]
-    scales = {
-        field.name: field.scale if recipe.name else max([LEAST_DECIMALS, *(one[field.name] for one in seen)])
-        for field in layout.money
-    }
-    return _Read(side, layout, made, pl.concat(frames), sum(typed.unreadable for typed in made.also), scales)
-
-
-def _side(read: _Read, compared: Compared) -> Side:
+def _side(side: ReadSide, compared: Compared) -> Side:
     """What can be said of a side before it is matched; its keys are counted by the matching."""
-    verdict = read.made.verdict
     return Side(
-        name=read.side.name,
-        title=read.side.title,
-        path=verdict.path if verdict.member is None else f"{verdict.path}!/{verdict.member}",
-        layout=verdict.layout,
-        dialect=verdict.dialect,
-        records=read.records.height,
+        name=side.side.name,
+        title=side.side.title,
+        path=side.path,
+        layout=side.made.verdict.layout,
+        dialect=side.made.verdict.dialect,
+        records=side.records,
         keys=None,
-        amounts=read.records.select(*compared.amounts).sum().row(0, named=True),
+        amounts={name: side.amounts[name] for name in compared.amounts},
     )
 
 
-def _groups(both: Mapping[str, _Read], by: tuple[str, ...], compared: Compared) -> list[Group]:
+def _groups(both: Mapping[str, ReadSide], by: tuple[str, ...], compared: Compared) -> list[Group]:
     """Counts and sums per value of the group columns that both sides have."""
-    columns = [name for name in by if all(name in one.records.columns for one in both.values())]
+    columns = [name for name in by if all(name in one.groups.columns for one in both.values())]
     found: dict[tuple[str | None, ...], Group] = {}
-    for side, read in both.items() if columns else ():
-        sums = read.records.group_by(columns).agg(
-            pl.len().alias(matching.RECORDS), *(pl.col(name).sum() for name in compared.amounts)
-        )
-        for row in sums.iter_rows(named=True):
+    for side, made in both.items() if columns else ():
+        for row in made.groups.iter_rows(named=True):
             values = tuple(row[name] for name in columns)
             group = found.setdefault(values, Group(dict(zip(columns, values, strict=True))))
             here = {one: one == side for one in SIDES}
@@ -279,27 +156,45 @@ def _groups(both: Mapping[str, _Read], by: tuple[str, ...], compared: Compared) 
     return [found[values] for values in sorted(found, key=lambda values: tuple(value or "" for value in values))]
 
 
-def _match(both: Mapping[str, _Read], compared: Compared) -> Matched:
-    """Clean pairs are set aside by their fingerprints, the rest is matched exactly."""
-    screened = screening.screen(both[OURS].records, both[THEIRS].records, tuple(compared.amounts))
-    ours, theirs = (
-        side.select(
-            *dict.fromkeys((*compared.key, *compared.statuses)),
-            *(pl.col(name).cast(pl.Decimal(38, scale)) for name, scale in compared.amounts.items()),
+@dataclass(frozen=True)
+class _Aside:
+    """What one side has set aside: all of it less what is left, so each side is counted on its own."""
+
+    records: int
+    sums: dict[str, Decimal]
+    checksum: int
+
+    @classmethod
+    def of(cls, side: ReadSide, wanted: Flags, left: pl.DataFrame) -> _Aside:
+        remaining = left.select(*side.amounts).sum().row(0, named=True)
+        return cls(
+            records=side.records - left.height,
+            sums={name: money.total((amount, -remaining[name])) for name, amount in side.amounts.items()},
+            checksum=side.prints.checksum((side.prints.states == WHOLE) & ~wanted),
         )
-        for side in (screened.ours, screened.theirs)
-    )
-    matched = matching.match(ours.lazy(), theirs.lazy(), compared)
+
+
+def _match(both: Mapping[str, ReadSide], compared: Compared) -> Matched:
+    """Clean pairs are set aside by their fingerprints, the rest is read again and matched exactly."""
+    ours, theirs = both[OURS], both[THEIRS]
+    wanted = screening.candidates(ours.prints, theirs.prints)
+    left = [side.exact(some, compared.amounts) for side, some in zip((ours, theirs), wanted, strict=True)]
+    aside, others = (_Aside.of(side, some, rest) for side, some, rest in zip((ours, theirs), wanted, left, strict=True))
+    if aside != others:
+        # The proof fails: exact matching takes over.
+        left = [side.exact(screening.everything(side.prints), compared.amounts) for side in (ours, theirs)]
+        aside = replace(aside, records=0, sums=dict.fromkeys(aside.sums, Decimal(0)))
+    matched = matching.match(left[0].lazy(), left[1].lazy(), compared)
     clean = ClassSums(
-        keys=screened.pairs,
-        records=dict.fromkeys(SIDES, screened.pairs),
-        amounts={name: dict.fromkeys(SIDES, amount) for name, amount in screened.sums.items()},
+        keys=aside.records,
+        records=dict.fromkeys(SIDES, aside.records),
+        amounts={name: dict.fromkeys(SIDES, amount) for name, amount in aside.sums.items()},
     )
     matched.classes.setdefault(MATCHED, ClassSums()).add(clean)
     listed = matched.listed
-    for side, records in ((OURS, ours), (THEIRS, theirs)):
+    for side, records in zip(SIDES, left, strict=True):
         listed = _joined(listed, records, side, compared)
-    return replace(matched, listed=listed, keys={side: keys + screened.pairs for side, keys in matched.keys.items()})
+    return replace(matched, listed=listed, keys={side: keys + aside.records for side, keys in matched.keys.items()})
 
 
 def _joined(shown: pl.DataFrame, records: pl.DataFrame, side: str, compared: Compared) -> pl.DataFrame:
@@ -316,14 +211,14 @@ def _joined(shown: pl.DataFrame, records: pl.DataFrame, side: str, compared: Com
     return shown.update(joined, on=list(compared.key), how="left")
 
 
-def _noted(both: Mapping[str, _Read]) -> Outcome:
+def _noted(both: Mapping[str, ReadSide]) -> Outcome:
     """What was found while the sides were read."""
     together = Findings()
-    for read in both.values():
-        together.extend(read.made.findings)
-    fields = [field for read in both.values() for field in read.layout.fields]
+    for side in both.values():
+        together.extend(side.made.findings)
+    fields = [field for side in both.values() for field in side.layout.fields]
     return Outcome(
-        files=[read.made.verdict for read in both.values()],
+        files=[side.made.verdict for side in both.values()],
         findings=together,
         exit_code=0,
         titles={field.name: (field.title("zh"), field.title("en")) for field in fields},

@@ -17,7 +17,7 @@ from medpay_cli import files
 from medpay_cli.frames import Frames
 
 # So many fingerprints are held at a time; more are looked at in several rounds.
-AT_ONCE = 4_000_000
+AT_ONCE = 12_000_000
 BITS = 24
 # Columns of a frame of candidates; no field of a layout can be called so.
 CANDIDATE_ROW, MARK = "\x1fcandidate", "\x1fmark"

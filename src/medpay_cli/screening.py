@@ -8,34 +8,46 @@ must also tie by count, by every sum and by a checksum of its fingerprints, othe
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from decimal import Decimal
 
 import numpy as np
 import polars as pl
 
-from medpay_cli import money
-
-KEY, CONTENT = "\x1fkey", "\x1fcontent"  # no column of the user can be called so
-FINGERPRINTS = (KEY, CONTENT)
-
 Words = np.ndarray[tuple[int], np.dtype[np.uint64]]
+Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
+States = np.ndarray[tuple[int], np.dtype[np.uint8]]
+# What a record is to the matching: left out (it cannot be read), without a whole key, or one that can be paired.
+LEFT_OUT, LONE, WHOLE = 0, 1, 2
 
 
 @dataclass(frozen=True)
-class Screened:
-    """`pairs` keys set aside with their sums (the same on both sides), and what is left of each side."""
+class Prints:
+    """What is kept of a side's records, one after the other: 17 bytes of each."""
 
-    pairs: int
-    sums: dict[str, Decimal]
-    ours: pl.DataFrame
-    theirs: pl.DataFrame
+    states: States
+    keys: Words
+    contents: Words
+
+    @classmethod
+    def joined(cls, parts: Iterable[Prints]) -> Prints:
+        """All of them in one."""
+        nothing = Prints(np.empty(0, np.uint8), np.empty(0, np.uint64), np.empty(0, np.uint64))
+        every = [nothing, *parts]
+        return Prints(
+            np.concatenate([part.states for part in every]),
+            np.concatenate([part.keys for part in every]),
+            np.concatenate([part.contents for part in every]),
+        )
+
+    def checksum(self, chosen: Flags) -> int:
+        """A sum over (key fingerprint, content fingerprint) that a wrong pairing would change."""
+        return int((self.keys[chosen] * (self.contents[chosen] | np.uint64(1))).sum())
 
 
-def fingerprinting(key: tuple[str, ...], others: tuple[str, ...]) -> Callable[[pl.DataFrame], pl.DataFrame]:
-    """A function that adds both fingerprints to records; null where a key part is empty.
+def fingerprinting(key: tuple[str, ...], others: tuple[str, ...]) -> Callable[[pl.DataFrame], Prints]:
+    """A function that takes the fingerprints of records.
 
     The seeds are drawn anew for every run, so that nobody can prepare two records with equal fingerprints.
     """
@@ -44,48 +56,36 @@ def fingerprinting(key: tuple[str, ...], others: tuple[str, ...]) -> Callable[[p
     of_key = [pl.col(name).hash(next(seeds)) for name in key]
     of_content = [pl.col(name).hash(next(seeds)) for name in (*key, *others)]
 
-    def add(records: pl.DataFrame) -> pl.DataFrame:
-        return records.with_columns(
-            pl.when(complete).then(_mixed(of_key)).alias(KEY), pl.when(complete).then(_mixed(of_content)).alias(CONTENT)
+    def prints(records: pl.DataFrame) -> Prints:
+        found = records.select(
+            _mixed(of_key).alias("key"), _mixed(of_content).alias("content"), complete.alias("whole")
         )
+        states = np.where(found["whole"].to_numpy(), WHOLE, LONE).astype(np.uint8)
+        return Prints(states, found["key"].to_numpy(), found["content"].to_numpy())
 
-    return add
+    return prints
 
 
-def screen(ours: pl.DataFrame, theirs: pl.DataFrame, amounts: tuple[str, ...]) -> Screened:
-    """Split both sides into clean pairs and the rest; nothing is set aside where the proof fails."""
-    keys, contents = ((ours[name].drop_nulls(), theirs[name].drop_nulls()) for name in FINGERPRINTS)
+def candidates(ours: Prints, theirs: Prints) -> tuple[Flags, Flags]:
+    """Which records of each side have to be matched exactly: the rest are pairs, if the proof holds."""
+    sides = (ours, theirs)
     with ThreadPoolExecutor(2) as pool:  # numpy sorts without the interpreter's lock
-        sorting = [pool.submit(_not_once_each, *map(_words, sides)) for sides in (keys, contents)]
+        sorting = [
+            pool.submit(_not_once_each, *(words[side.states == WHOLE] for side, words in zip(sides, both, strict=True)))
+            for both in ((ours.keys, theirs.keys), (ours.contents, theirs.contents))
+        ]
         odd, other = (task.result() for task in sorting)
     # A record whose content is odd takes every record of its key with it.
-    taken = [_words(side.filter(_in(side[CONTENT], other))[KEY].drop_nulls()) for side in (ours, theirs)]
+    taken = [side.keys[_in(side.contents, other)] for side in sides]
     odd = np.union1d(odd, np.concatenate(taken) | np.uint64(1))
-    rest = [side.filter(_in(side[KEY], odd) | side[KEY].is_null()) for side in (ours, theirs)]
-    ours_set_aside, theirs_set_aside = (
-        _Aside.of(side, left, amounts) for side, left in zip((ours, theirs), rest, strict=True)
-    )
-    if ours_set_aside != theirs_set_aside:
-        return Screened(0, dict.fromkeys(amounts, Decimal(0)), ours, theirs)
-    return Screened(ours_set_aside.records, ours_set_aside.sums, *rest)
+    mine, their_own = ((side.states == LONE) | ((side.states == WHOLE) & _in(side.keys, odd)) for side in sides)
+    return mine, their_own
 
 
-@dataclass(frozen=True)
-class _Aside:
-    """What one side has set aside: all of it less what is left, so each side is counted on its own."""
-
-    records: int
-    sums: dict[str, Decimal]
-    checksum: int
-
-    @classmethod
-    def of(cls, side: pl.DataFrame, left: pl.DataFrame, amounts: tuple[str, ...]) -> _Aside:
-        everything, remaining = (part.select(*amounts).sum().row(0, named=True) for part in (side, left))
-        return cls(
-            records=side.height - left.height,
-            sums={name: money.total((everything[name], -remaining[name])) for name in amounts},
-            checksum=(_checksum(side) - _checksum(left)) % 2**64,
-        )
+def everything(side: Prints) -> Flags:
+    """Every record that can be read."""
+    readable: Flags = side.states != LEFT_OUT
+    return readable
 
 
 def _mixed(hashes: list[pl.Expr]) -> pl.Expr:
@@ -114,16 +114,6 @@ def _not_once_each(ours: Words, theirs: Words) -> Words:
     return np.unique(sorted_[~clean])
 
 
-def _in(fingerprints: pl.Series, odd: Words) -> pl.Series:
-    return (fingerprints | 1).is_in(pl.Series(odd, dtype=pl.UInt64).implode()).fill_null(value=False)
-
-
-def _words(fingerprints: pl.Series) -> Words:
-    words: Words = fingerprints.to_numpy()
-    return words
-
-
-def _checksum(side: pl.DataFrame) -> int:
-    """A sum over (key fingerprint, content fingerprint) that a wrong pairing would change."""
-    keys, contents = (_words(side[name].drop_nulls()) for name in FINGERPRINTS)
-    return int((keys * (contents | np.uint64(1))).sum())
+def _in(fingerprints: Words, odd: Words) -> Flags:
+    found: Flags = pl.Series(fingerprints | np.uint64(1)).is_in(pl.Series(odd, dtype=pl.UInt64).implode()).to_numpy()
+    return found

@@ -11,7 +11,7 @@ ROWS = (
     {"__main__"},
     {"cli"},
     {"validate", "reconcile", "inspection", "pages", "sampling"},
-    {"recognition", "separating"},
+    {"recognition", "separating", "sides"},
     {"judging", "recipes", "reports"},
     {"checks", "matching", "formats", "control"},
     {"screening", "repeats"},
@@ -23,7 +23,7 @@ ONLY_IN = {
     "click": {"cli"},
     "rich": {"reports.console"},
     "narwhals": {"matching"},
-    "numpy": {"characters", "formats", "judging", "repeats", "screening", "separating"},
+    "numpy": {"characters", "formats", "judging", "repeats", "screening", "separating", "sides"},
     "lxml": set(),
     "jsonschema": {"config"},
 }
