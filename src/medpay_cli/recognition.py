@@ -16,14 +16,11 @@ from medpay_cli.formats.encoding import known
 from medpay_cli.formats.header import first_size, widest_delimiter
 from medpay_cli.judging import NOT_JUDGED, Terms
 from medpay_cli.layouts import Field, Layout
+from medpay_cli.parts import Parts, fitted, ids
 
 # So many records must fit; the bytes that are looked at for them are bounded too.
 RECORDS = 1000
 BYTES = 16 << 20
-
-
-# The layout of each node; None is that of a file with one kind of record.
-Parts = dict[str | None, Layout]
 
 
 @dataclass(frozen=True)
@@ -43,26 +40,6 @@ class Candidate:
 
     def __str__(self) -> str:
         return f"{self.dialect} {self.fits}/{self.records}" + (f" ({self.reason})" if self.reason else "")
-
-
-def fitted(dialect: Dialect, layout: str | None = None) -> tuple[Parts, Dialect]:
-    """The layouts of a dialect's nodes, and the dialect ready for reading; `layout` replaces the only one.
-
-    Raises MedpayError.
-    """
-    if not dialect.nodes:
-        used = layouts.load(layout or dialect.layout)
-        return {None: used}, dialect.fitted(used.names)
-    if layout is not None:
-        raise MedpayError("nodes_have_layouts", dialect=dialect.name)
-    parts = {node.name: layouts.load(node.layout) for node in dialect.nodes}
-    dialect.check_links({name: one.names for name, one in parts.items()})
-    return parts, dialect
-
-
-def ids(dialect: Dialect) -> set[str]:
-    """The layouts that a dialect writes."""
-    return {layouts.load(node.layout).id for node in dialect.parts}
 
 
 def sniffed(source: Input) -> str:

@@ -21,6 +21,7 @@ from medpay_cli.formats.header import delimiter_for
 from medpay_cli.judging import Judgement, Terms
 from medpay_cli.layouts import Layout
 from medpay_cli.matching import RECORDS
+from medpay_cli.parts import Parts, fitted
 from medpay_cli.recipes import Recipe, RecipeSide
 from medpay_cli.screening import LEFT_OUT, Flags, Prints
 
@@ -46,7 +47,7 @@ class ReadSide:
 
     side: RecipeSide
     layout: Layout
-    made: Judgement[_Typed]
+    made: Judgement[_Typed | None]
     recipe: Recipe
     prints: Prints
     records: int
@@ -80,7 +81,8 @@ class ReadSide:
 def read(side: RecipeSide, path: str, terms: Terms, recipe: Recipe, take: Callable[[pl.DataFrame], Prints]) -> ReadSide:
     """Read a side on its terms; `take` takes the fingerprints. Raises MedpayError for what cannot be done as asked."""
     source = Source.parse(path)
-    used, written = _named(side, recipe)
+    reading = _named(side, recipe)
+    used, written = reading.layout, reading.dialect
     try:
         inputs = archive.inputs(source)
         if len(inputs) != 1:
@@ -91,40 +93,69 @@ def read(side: RecipeSide, path: str, terms: Terms, recipe: Recipe, take: Callab
     except ReadError as err:
         verdict = judging.blank(Input(source.path, source.member), used, written)
         return _gathered(side, used, judging.unreadable(verdict, err), recipe)
-    made = judging.judge_file(text, used, written, _typing(used, recipe, take), terms)
-    return _gathered(side, used, made, recipe)
+    typed = _typing(reading, recipe, take)
+    made = judging.judge_nodes(text, reading.parts, written, typed, terms)
+    matched = next(one for one in made if one.verdict.node == reading.node)
+    for other in made:
+        if other is not matched:
+            matched.findings.extend(other.findings)
+    return _gathered(side, used, matched, recipe)
 
 
-def _named(side: RecipeSide, recipe: Recipe) -> tuple[Layout, Dialect]:
+@dataclass(frozen=True)
+class _Reading:
+    """How a side is read: its dialect, the layout of every node, and the node that is matched."""
+
+    parts: Parts
+    node: str | None
+    dialect: Dialect
+
+    @property
+    def layout(self) -> Layout:
+        """That of the node that is matched."""
+        return self.parts[self.node]
+
+
+def _named(side: RecipeSide, recipe: Recipe) -> _Reading:
     """The layout and dialect of a side; an ad-hoc table has one made up of the named columns."""
     if side.dialect is None:
         amount = {"type": "number", "format": "money", "x-digits": AD_HOC_DIGITS, "x-scale": MOST_DECIMALS}
         columns: dict[str, Any] = {name: {"type": "string"} for name in (*recipe.key, *recipe.compare)}
         columns |= dict.fromkeys(recipe.amounts, amount)
         made = layouts.build({"type": "object", "properties": columns, "x-key": recipe.key}, "")
-        return made, Dialect("", "", quote='"', header=True, other_columns=True, free_order=True, trim=True)
+        table = Dialect("", "", quote='"', header=True, other_columns=True, free_order=True, trim=True)
+        return _Reading({None: made}, None, table)
     written = dialects.load(side.dialect)
-    used = layouts.load(side.layout or written.layout)
-    lacking = [name for name in (*recipe.key, *recipe.amounts, *recipe.compare) if used.field(name) is None]
-    if lacking:
-        raise MedpayError("side_lacks", side=side.name, layout=used.id, names=", ".join(lacking))
+    parts, written = fitted(written, None if written.nodes else side.layout)
+    wanted = (*recipe.key, *recipe.amounts, *recipe.compare)
+    lacking = {node: [name for name in wanted if used.field(name) is None] for node, used in parts.items()}
+    # Of a nested message the first node that can be matched, or the one whose layout was named.
+    named = layouts.load(side.layout).id if side.layout else None
+    chosen = [node for node, names in lacking.items() if not names and named in (None, parts[node].id)]
+    if not chosen:
+        node = min(lacking, key=lambda node: len(lacking[node]))
+        raise MedpayError("side_lacks", side=side.name, layout=parts[node].id, names=", ".join(lacking[node]) or "-")
+    used = parts[chosen[0]]
     for name in recipe.amounts:
         if name not in (field.name for field in used.money):
             raise MedpayError("not_an_amount_field", side=side.name, layout=used.id, name=name)
-    return used, written.fitted(used.names)
+    return _Reading(parts, chosen[0], written)
 
 
 def _typing(
-    layout: Layout, recipe: Recipe, take: Callable[[pl.DataFrame], Prints]
-) -> Callable[[Batch, Flagged, pl.DataFrame], _Typed]:
+    reading: _Reading, recipe: Recipe, take: Callable[[pl.DataFrame], Prints]
+) -> Callable[[Batch, Flagged, pl.DataFrame], _Typed | None]:
     """The work per batch: canonical text of keys, statuses and groups beside the amounts, fingerprinted and summed."""
+    layout = reading.layout
     amounts = [field for field in layout.money if field.name in recipe.amounts]
     names = (*recipe.key, *recipe.compare, *recipe.groups)
     words = [_word(field, recipe) for field in layout.fields if field.name in names]
     groups = [name for name in recipe.groups if layout.field(name) is not None]
     lost = pl.any_horizontal(checks.is_outside(one) for one in amounts)
 
-    def typed(batch: Batch, flagged: Flagged, exact: pl.DataFrame) -> _Typed:
+    def typed(batch: Batch, flagged: Flagged, exact: pl.DataFrame) -> _Typed | None:
+        if batch.node != reading.node:
+            return None
         records = flagged.text.select(words).hstack(exact.select(one.name for one in amounts))
         rows = flagged.text[ROW].to_numpy() - 1
         unreadable = flagged.suspects.filter(lost)[ROW]
@@ -171,16 +202,17 @@ def _decimals(text: pl.DataFrame, names: tuple[str, ...]) -> dict[str, int]:
     return {name: min(count or 0, MOST_DECIMALS) for name, count in longest.row(0, named=True).items()}
 
 
-def _gathered(side: RecipeSide, layout: Layout, made: Judgement[_Typed], recipe: Recipe) -> ReadSide:
+def _gathered(side: RecipeSide, layout: Layout, made: Judgement[_Typed | None], recipe: Recipe) -> ReadSide:
     groups = [name for name in recipe.groups if layout.field(name) is not None]
     scale = {field.name: field.scale for field in layout.money if field.name in recipe.amounts}
     nothing: dict[str, Any] = dict.fromkeys(groups, pl.String) | {RECORDS: pl.Int64}
     nothing |= {name: pl.Decimal(38, scale[name]) for name in recipe.amounts}
     order = [*groups, RECORDS, *recipe.amounts]
-    parts = [pl.DataFrame(schema=nothing), *(typed.groups.select(order) for typed in made.also)]
+    read = [typed for typed in made.also if typed is not None]
+    parts = [pl.DataFrame(schema=nothing), *(typed.groups.select(order) for typed in read)]
     sums = _added(parts, groups, recipe.amounts)
-    seen = [typed.decimals for typed in made.also]
-    prints = Prints.joined(typed.prints for typed in made.also)
+    seen = [typed.decimals for typed in read]
+    prints = Prints.joined(typed.prints for typed in read)
     made.also.clear()
     return ReadSide(
         side=side,

@@ -16,7 +16,7 @@ from medpay_cli.formats import IN_LINES, archive
 from medpay_cli.formats.archive import Input
 from medpay_cli.judging import FOUND, NOT_JUDGED, STRUCTURE_ONLY, VALID, Judgement, Terms
 from medpay_cli.layouts import Layout
-from medpay_cli.recognition import Parts
+from medpay_cli.parts import Parts, fitted, ids
 from medpay_cli.reports import Style
 
 NONE = "none"
@@ -174,14 +174,14 @@ def named(layout: str | None, dialect: str | None) -> tuple[Parts, Dialect] | No
     if layout == NONE:
         return None
     if dialect is not None:
-        return recognition.fitted(dialects.load(dialect), layout)
+        return fitted(dialects.load(dialect), layout)
     if layout is None:
         return None
     used = layouts.load(layout)
-    writing = [one for one in map(dialects.load, dialects.names()) if used.id in recognition.ids(one)]
+    writing = [one for one in map(dialects.load, dialects.names()) if used.id in ids(one)]
     if not writing:
         raise MedpayError("name_dialect", layout=used.id, found="-")
-    return recognition.fitted(writing[0], None if writing[0].nodes else layout) if len(writing) == 1 else None
+    return fitted(writing[0], None if writing[0].nodes else layout) if len(writing) == 1 else None
 
 
 def _separate(made: _Made, outcome: Outcome, targets: Targets, style: Style) -> None:

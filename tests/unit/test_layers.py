@@ -13,7 +13,7 @@ ROWS = (
     {"validate", "reconcile", "inspection", "pages", "sampling"},
     {"recognition", "separating", "sides"},
     {"judging", "recipes", "reports"},
-    {"checks", "matching", "formats", "control"},
+    {"checks", "matching", "formats", "control", "parts"},
     {"screening", "repeats"},
     {"layouts", "dialects", "money", "characters"},
     {"findings", "config", "files", "frames", "parallel", "messages", "errors"},
