@@ -107,12 +107,10 @@ class Composer:
         """For each record around, what stands in it of every node that comes next below."""
         return [self._belonging(step, inner, around, node, frames) for step, inner in _next(steps)]
 
-    def _belonging(
-        self, step: Step, node: Node, frame: pl.DataFrame, around: Node | None, frames: Frames
-    ) -> pl.Series:
+    def _belonging(self, step: Step, node: Node, frame: pl.DataFrame, around: Node | None, frames: Frames) -> pl.Series:
         """For each record of `frame` the records that belong to it, as one text; null where there are none."""
         cells = self._frame(node, frames)
-        texts = cells.select(node.link).with_columns(self._texts(step, node, cells, frames).alias(TEXT))
+        texts = pl.DataFrame([*cells.select(node.link), self._texts(step, node, cells, frames).alias(TEXT)])
         if around is not None and node.parent == around.name:
             links = list(node.link)
             if not texts.join(frame, on=links, how="anti").is_empty():
@@ -129,12 +127,13 @@ class Composer:
             grouped = texts.group_by(links, maintain_order=True).agg(*together)
             found = frame.select(links).join(grouped, on=links, how="left", maintain_order="left")
         else:
-            found = texts.select(*together).clear(frame.height) if texts.is_empty() else texts.select(*together)
+            found = texts.select(*together)
+            found = found.clear(frame.height) if texts.is_empty() else found
         counts = found[COUNT].fill_null(0)
         if node.required and not (counts > 0).all():
-            raise self._cannot(node, "0, required")
+            raise self._cannot(node, "0")
         if not node.repeated and not (counts <= 1).all():
-            raise self._cannot(node, f"{counts.max()}, <= 1")
+            raise self._cannot(node, "> 1")
         inner = _array(pl.col(TEXT)) if node.repeated else pl.col(TEXT)
         return found.select(inner.alias(_column(node))).to_series()
 

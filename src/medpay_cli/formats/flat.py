@@ -16,8 +16,8 @@ import polars as pl
 
 from medpay_cli import characters
 from medpay_cli.characters import CR, LF
-from medpay_cli.formats.composing import NUMBER
 from medpay_cli.errors import InternalError
+from medpay_cli.formats.composing import NUMBER
 from medpay_cli.formats.strict import Malformed, Strict
 
 QUOTE, BACKSLASH, SPACE, COLON, COMMA, OPEN, CLOSE = b'"\\ :,{}'
@@ -82,7 +82,8 @@ class Keys:
     @staticmethod
     def _places(heads: Words, tails: Words, sizes: Whole) -> Whole:
         mixed = (heads * MIX_HEAD) ^ (tails * MIX_TAIL) ^ (sizes.view(np.uint64) * MIX_HEAD)
-        return ((mixed * MIX_TAIL) >> np.uint64(64 - BITS)).view(np.int64)
+        places: Whole = ((mixed * MIX_TAIL) >> np.uint64(64 - BITS)).view(np.int64)
+        return places
 
 
 _MASKS = np.array([(1 << WORD * size) - 1 for size in range(WORD + 1)], np.uint64)
@@ -228,9 +229,7 @@ def _filled(padded: bytes, keys: Keys, members: _Members, left: Flags, ends: Who
     return pl.DataFrame({name: cells.slice(n * size, size) for n, name in enumerate(keys.names)}), is_odd
 
 
-def _unescaped(
-    padded: bytes, members: _Members, lengths: Whole, left: Flags
-) -> tuple[bytes, Whole, Whole, bool]:
+def _unescaped(padded: bytes, members: _Members, lengths: Whole, left: Flags) -> tuple[bytes, Whole, Whole, bool]:
     """The bytes with the values that hold escapes written out behind them, where each value begins and its length,
     and whether these hold unusual characters; lines with broken ones come to those `left`."""
     begins = members.value_starts

@@ -1,6 +1,6 @@
 """One JSON object per line: each is a record, or a message with records of several nodes.
 
-Lines of flat records are split on their bytes (`flat`); what does not pass there, and every message, is read one by one.
+Lines of flat records are split on their bytes (`flat`); what does not pass there, and any message, is read one by one.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from medpay_cli.formats import LINE, PATH, ROW, Batch, LineKind, Names, flat, ro
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.composing import Composer
 from medpay_cli.formats.cutting import Cut, Cutter
+from medpay_cli.formats.encoding import UTF_8
 from medpay_cli.formats.nodes import Found, Records
 from medpay_cli.formats.rows import Fault
 from medpay_cli.formats.strict import MOST_DEEP, Malformed, Strict, TooDeep, kind
 
 BLANKS = b" \t\r\n"
+OBJECT = "{…}"
 
 Task = Callable[[], Batch]
 
@@ -55,11 +57,8 @@ def _messages(parts: Iterator[Cut], dialect: Dialect, names: Names) -> Iterator[
             if not raw.strip(BLANKS):
                 records.note(Fault("F104", None, number))
                 continue
-            try:
-                _find(records, raw, dialect, is_open=cut.last and not cut.block.endswith(b"\n") and raw is lines[-1])
-                records.take(number)
-            except ReadError as err:
-                records.refuse(err.code, err.value, err.expected, number)
+            _find(records, raw, dialect, is_open=cut.last and not cut.block.endswith(b"\n") and raw is lines[-1])
+            records.take(number)
             yield from records.ready()
         before += len(lines)
         yield from records.rest(last=cut.last)
@@ -92,15 +91,14 @@ def _lines(block: bytes) -> list[bytes]:
 
 
 def _find(records: Records, raw: bytes, dialect: Dialect, is_open: bool) -> None:
-    """Find the records of a line. Raises ReadError with what is wrong with it; `is_open` means that its end is
-    missing."""
+    """Find the records of a line, or refuse it; `is_open` means that its end is missing."""
     try:
         try:
             value = records.strict.whole(raw.decode())
         except (UnicodeDecodeError, Malformed) as err:
             if is_open:
                 place = err.start if isinstance(err, UnicodeDecodeError) else err.at
-                raise ReadError("F206", value=f"@ {place + 1}", expected="{…}") from None
+                raise ReadError("F206", value=f"@ {place + 1}", expected=OBJECT) from None
             raise
         if not isinstance(value, dict):
             raise Malformed(kind(value), 0)
@@ -108,12 +106,14 @@ def _find(records: Records, raw: bytes, dialect: Dialect, is_open: bool) -> None
         records.close()
     except UnicodeDecodeError as err:
         # From another encoding the byte is a stand-in.
-        bad = f"0x{raw[err.start]:02x} @ {err.start + 1}" if dialect.encoding in (None, "utf-8") else None
-        raise ReadError("F102", value=bad, expected=dialect.encoding or "utf-8") from None
+        bad = f"0x{raw[err.start]:02x} @ {err.start + 1}" if dialect.encoding in (None, UTF_8) else None
+        records.refuse(ReadError("F102", value=bad, expected=dialect.encoding or UTF_8))
     except Malformed as err:
-        raise ReadError("F103", value=f"{err.at + 1}: {err.reason}", expected="{…}") from None
+        records.refuse(ReadError("F103", value=f"{err.at + 1}: {err.reason}", expected=OBJECT))
     except TooDeep:
-        raise ReadError("F218", value=f"> {MOST_DEEP}", expected=f"<= {MOST_DEEP}") from None
+        records.refuse(ReadError("F218", value=f"> {MOST_DEEP}", expected=f"<= {MOST_DEEP}"))
+    except ReadError as err:
+        records.refuse(err)
 
 
 @dataclass(frozen=True)
@@ -127,46 +127,37 @@ class _Part:
 
     def read(self) -> Batch:
         """All at once, but for those that need a closer look."""
-        block, names = self.cut.block, self.names[None]
-        lines = flat.split(block, self.keys)
-        size = len(lines.ends)
-        blank = np.zeros(size, np.bool_)
-        met: list[tuple[int, Found | ReadError]] = []
-        records = Records(self.dialect, self.names)
+        lines = flat.split(self.cut.block, self.keys)
+        slow = dict(self._looked_at(lines))
+        blank = np.zeros(len(lines.ends), np.bool_)
+        blank[[number for number, found in slow.items() if found is None]] = True
+        row = np.cumsum(~blank)
+        faults: list[Fault] = []
+        for number, found in slow.items():
+            at = number + 1
+            faults += [Fault("F104", None, at)] if found is None else found.placed(int(row[number]), at, None)
+        places = pl.DataFrame({ROW: row, LINE: np.arange(1, len(blank) + 1)}, {ROW: pl.UInt64, LINE: pl.UInt64})
+        places = places.with_columns(pl.lit(None, pl.String).alias(PATH))
+        text = places.with_columns(lines.cells.select(self.names[None]))
+        readable = {number: found.cells for number, found in slow.items() if found and not found.code}
+        if slow:
+            columns = {name: [cells.get(name) for cells in readable.values()] for name in self.names[None]}
+            more = places[list(readable)].with_columns(pl.DataFrame(columns, dict.fromkeys(columns, pl.String)))
+            text = pl.concat([text.filter(~lines.left), more]).sort(ROW)
+        # The bytes do not show what stands there escaped.
+        is_odd = None if readable and not lines.is_odd else lines.is_odd
+        made = rows.batch(None, text, faults, int(np.count_nonzero(~blank)), self.dialect, is_odd)
+        kinds = np.where(blank, LineKind.BLANK, LineKind.RECORD).astype(np.uint8)
+        return replace(made, lines=len(blank), kinds=kinds)
+
+    def _looked_at(self, lines: flat.Lines) -> Iterator[tuple[int, Found | None]]:
+        """The lines left over by their number from 0; None for a blank one."""
+        block, records = self.cut.block, Records(self.dialect, self.names)
         for number in np.flatnonzero(lines.left).tolist():
             raw = block[lines.ends[number - 1] + 1 if number else 0 : lines.ends[number]]
             if not raw.strip(BLANKS):
-                blank[number] = True
+                yield number, None
                 continue
-            try:
-                _find(records, raw, self.dialect, is_open=self.cut.last and lines.ends[number] == len(block))
-                met += [(number, found) for found in records.found()]
-            except ReadError as err:
-                met.append((number, err))
-                records.found()
-        row = np.cumsum(~blank)
-        faults = [Fault("F104", None, number + 1) for number in np.flatnonzero(blank).tolist()]
-        slow: list[tuple[int, Found]] = []
-        for number, one in met:
-            at = {"row": int(row[number]), "line": number + 1}
-            if isinstance(one, ReadError):
-                faults.append(Fault(one.code, **at, value=one.value, expected=one.expected))
-            elif one.code:
-                faults.append(Fault(one.code, **at, value=one.value))
-            else:
-                slow.append((number, one))
-                faults += [Fault(code, **at, field=name, value=value) for code, name, value in one.faults]
-        places = {ROW: pl.Series(row, dtype=pl.UInt64), LINE: pl.int_range(1, size + 1, dtype=pl.UInt64, eager=True)}
-        text = pl.DataFrame(places).with_columns(pl.lit(None, pl.String).alias(PATH), *lines.cells.select(names))
-        text = text.filter(~lines.left) if lines.left.any() else text
-        if slow:
-            chosen = [number for number, _ in slow]
-            frame = pl.DataFrame(
-                {name: [found.cells.get(name) for _, found in slow] for name in names}, dict.fromkeys(names, pl.String)
-            )
-            read = pl.DataFrame(places)[chosen].with_columns(pl.lit(None, pl.String).alias(PATH), *frame)
-            text = pl.concat([text, read]).sort(ROW)
-        made = rows.batch(
-            None, text, faults, int((~blank).sum()), self.dialect, is_odd=None if slow and not lines.is_odd else lines.is_odd
-        )
-        return replace(made, lines=size, kinds=np.where(blank, LineKind.BLANK, LineKind.RECORD).astype(np.uint8))
+            _find(records, raw, self.dialect, is_open=self.cut.last and lines.ends[number] == len(block))
+            (found,) = records.found()
+            yield number, found

@@ -13,7 +13,7 @@ from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.formats import Batch, Names
 from medpay_cli.formats.cells import BLANKS
 from medpay_cli.formats.rows import Fault, Rows
-from medpay_cli.formats.strict import Malformed, Repeated, Strict, TooDeep, holds_repeated, kind, pointer
+from medpay_cli.formats.strict import Malformed, Repeated, Strict, holds_repeated, kind, pointer
 
 # Records of a batch.
 RECORDS = 20_000
@@ -52,16 +52,23 @@ def _check(step: Step, dialect: Dialect) -> None:
         _check(inner, dialect)
 
 
-@dataclass
+@dataclass(slots=True)
 class Found:
     """A record that waits for the end of its message; one with a `code` cannot be read."""
 
     node: str | None
-    cells: Mapping[str, Any]
+    cells: dict[str, Any]
     path: str
     faults: list[tuple[str, str | None, str | None]] = field(default_factory=list)
     code: str | None = None
     value: str | None = None
+    expected: str | None = None
+
+    def placed(self, row: int, line: int | None, path: str | None) -> list[Fault]:
+        """What is wrong with it."""
+        if self.code:
+            return [Fault(self.code, row, line, path, value=self.value, expected=self.expected)]
+        return [Fault(code, row, line, path, name, value=value) for code, name, value in self.faults]
 
 
 @dataclass
@@ -69,7 +76,7 @@ class _Taken:
     """Records that belong to a file; their columns are made when all are there, which takes half the time."""
 
     rows: Rows
-    cells: list[Mapping[str, Any]] = field(default_factory=list)
+    cells: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def of(cls, node: str | None) -> _Taken:
@@ -122,23 +129,20 @@ class Records:
         """The records that were found belong to the file."""
         for found in self.found():
             taken = self._taken[found.node]
-            rows = taken.rows
             if found.code:
-                rows.refuse(found.code, line, found.path, value=found.value)
+                taken.rows.records += 1
             else:
-                row = rows.add({}, line, found.path)
+                taken.rows.add({}, line, found.path)
                 taken.cells.append(found.cells)
-                rows.faults += [
-                    Fault(code, row, line, found.path, name, value=value) for code, name, value in found.faults
-                ]
-            if rows.records >= RECORDS:
+            taken.rows.faults += found.placed(taken.rows.records, line, found.path)
+            if taken.rows.records >= RECORDS:
                 self._batch(found.node)
 
-    def refuse(self, code: str, value: str | None, expected: str | None, line: int) -> None:
+    def refuse(self, err: ReadError) -> None:
         """The message cannot be read: it counts as one record of the first node."""
-        self._waiting.clear()
         self._met.clear()
-        self._taken[self._dialect.parts[0].name].rows.refuse(code, line, value=value, expected=expected)
+        first = self._dialect.parts[0].name
+        self._waiting = [Found(first, {}, "", code=err.code, value=err.value, expected=err.expected)]
 
     def note(self, fault: Fault) -> None:
         """What was found between messages."""
@@ -187,9 +191,7 @@ class Records:
         finally:
             self.strict.repeats |= repeats
 
-    def _between(
-        self, found: dict[str, Any], step: Step, path: str, around: Around, owner: Found | None
-    ) -> None:
+    def _between(self, found: dict[str, Any], step: Step, path: str, around: Around, owner: Found | None) -> None:
         """An object that only leads on. Inside of a record it holds nothing else; outside it is the envelope."""
         others = [key for key in found if key not in step.steps]
         if isinstance(found, Repeated) or (self.strict.repeats and any(holds_repeated(found[key]) for key in others)):
@@ -249,7 +251,7 @@ class Records:
         if above is None or self._cell(own) not in (None, above):
             record.faults.append(("F113", name, own))
         elif self._cell(own) is None:
-            record.cells = {**record.cells, name: above}
+            record.cells[name] = above
 
     def _cell(self, text: str | None) -> str | None:
         """A text as it will be in the cell."""

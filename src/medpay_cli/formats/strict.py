@@ -1,4 +1,4 @@
-"""JSON read strictly: numbers stay as they are written, and nothing passes that two readers could understand differently.
+"""JSON read strictly: numbers stay as they are written, and nothing passes that two readers could take for two things.
 
 The standard library's scanner takes NaN, lone surrogates, a key that stands twice and any depth; here each is seen.
 """
