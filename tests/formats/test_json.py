@@ -278,9 +278,12 @@ def test_batches_are_cut_by_records(monkeypatch):
     assert [batch.text["\x1fpath"].to_list() for batch in found] == [["/0", "/1"], ["/2", "/3"], ["/4"]]
 
 
-def test_a_key_that_is_a_field_and_leads_to_a_node_is_a_fault_of_the_dialect():
+@pytest.mark.parametrize(
+    "names", [{"claim": ("id", "detail"), "line": ("id",)}, {"claim": ("id",), "line": ("a",)}], ids=["both", "no link"]
+)
+def test_nodes_that_contradict_their_layouts_are_a_fault_of_the_dialect(names):
     with pytest.raises(MedpayError, match="dialect_fault"):
-        batches(b"{}", CLAIMS, {"claim": ("id", "detail"), "line": ("id",)})
+        batches(b"{}", CLAIMS, names)
 
 
 TEXTS = st.one_of(

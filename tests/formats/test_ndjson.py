@@ -11,7 +11,7 @@ from json_files import CLAIM_NAMES, CLAIMS, LINES, NAMES, batches, cells, faults
 
 from medpay_cli.dialects import Dialect, Node
 from medpay_cli.errors import MedpayError, ReadError
-from medpay_cli.formats import cutting, flat, nodes
+from medpay_cli.formats import cutting, flat, ndjson, nodes
 from medpay_cli.formats.strict import MOST_DEEP
 
 UTF_8 = replace(LINES, encoding="utf-8")
@@ -56,9 +56,9 @@ def slowly(content, dialect=UTF_8, names=NAMES):
 
 PIECES = st.sampled_from(
     [
-        "{", "}", '{"', '"}', '"', '":', '":"', '","', ",", ":", ": ", ", ", " ", "a", "b", "c", "A", "", "\t", "\r", "\x00",
-        "\\", '\\"', "\\\\", "\\n", "\\x", "\\u0041", "\\ud83d\\ude00", "\\ud800", "a\\u0062", "\x7f", "\ufeff", "\u2028",
-        "[", "]", "{}", "1", "0", "-", "-0", ".5", "1.50", "1e3", "null", "true", "nul", "NaN", "中", "😀",
+        "{", "}", '{"', '"}', '"', '":', '":"', '","', ",", ":", ": ", ", ", " ", "a", "b", "c", "A", "", "\t", "\r",
+        "\x00", "\\", '\\"', "\\\\", "\\n", "\\x", "\\u0041", "\\ud83d\\ude00", "\\ud800", "a\\u0062", "\x7f", "\ufeff",
+        "\u2028", "[", "]", "{}", "1", "0", "-", "-0", ".5", "1.50", "1e3", "null", "true", "nul", "NaN", "中", "😀",
         '"a":1', '"b":"x"', '"c":null', '{"a":"1","b":2}',
     ]
 )  # fmt: skip
@@ -248,6 +248,14 @@ def test_parts_are_read_one_by_one(monkeypatch):
     assert len(found) > 2
     assert [record[3] for text, *_ in found for record in text] == [str(n) for n in range(9)]
     assert sum(lines for *_, lines in found) == 9
+
+
+def test_short_lines_of_a_long_layout_come_in_smaller_batches(monkeypatch):
+    monkeypatch.setattr(ndjson, "CELLS", 6)
+    found = read(b"".join(b'{"a":%d}\n' % n for n in range(5)) + b'{"a":')
+    assert [lines for *_, lines in found] == [2, 1, 3]
+    assert [record[3] for text, *_ in found for record in text] == [str(n) for n in range(5)]
+    assert found[-1][1][0][0] == "F206"
 
 
 MESSAGE = {"output": {"claims": [{"id": "1", "detail": {"lines": [{"code": "x"}, {"code": "y"}]}}]}, "infno": 1}

@@ -19,7 +19,7 @@ from medpay_cli.formats.archive import Input
 from medpay_cli.formats.composing import Composer
 from medpay_cli.formats.cutting import Cut, Cutter
 from medpay_cli.formats.encoding import UTF_8
-from medpay_cli.formats.nodes import Found, Records
+from medpay_cli.formats.nodes import CELLS, Found, Records
 from medpay_cli.formats.rows import Fault
 from medpay_cli.formats.strict import MOST_DEEP, Malformed, Strict, TooDeep, kind
 
@@ -68,7 +68,18 @@ def _parts(parts: Iterator[Cut], dialect: Dialect, names: Names) -> Iterator[Tas
     keys: flat.Keys | None = None
     for cut in parts:
         keys = keys or flat.Keys(_known(cut.block, dialect, names[None]))
-        yield _Part(cut, dialect, names, keys).read
+        for part in _bounded(cut, max(len(keys.names), len(names[None]))):
+            yield _Part(part, dialect, names, keys).read
+
+
+def _bounded(cut: Cut, fields: int) -> Iterator[Cut]:
+    """The same lines in parts that are no larger once every line has all fields."""
+    middle = cut.block.find(b"\n", len(cut.block) // 2) + 1
+    if cut.block.count(b"\n") * fields <= CELLS or middle in (0, len(cut.block)):
+        yield cut
+        return
+    yield from _bounded(replace(cut, block=cut.block[:middle], last=False), fields)
+    yield from _bounded(replace(cut, block=cut.block[middle:]), fields)
 
 
 def _known(block: bytes, dialect: Dialect, names: tuple[str, ...]) -> tuple[str, ...]:

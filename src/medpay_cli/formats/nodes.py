@@ -15,8 +15,9 @@ from medpay_cli.formats.cells import BLANKS
 from medpay_cli.formats.rows import Fault, Rows
 from medpay_cli.formats.strict import Malformed, Repeated, Strict, holds_repeated, kind, pointer
 
-# Records of a batch.
+# Records of a batch, and cells: records may be much shorter than their layout.
 RECORDS = 20_000
+CELLS = 8_000_000
 # What a field may hold.
 TEXTS = frozenset((str, type(None)))
 
@@ -32,7 +33,8 @@ class Step:
 
 
 def tree(dialect: Dialect, names: Names) -> Step:
-    """The places of a dialect's nodes. Raises MedpayError where a key is a field and leads to a node."""
+    """The places of a dialect's nodes. Raises MedpayError where a key is a field and leads to a node, and for a link
+    that is no field."""
     top = Step()
     for node in dialect.parts:
         step = top
@@ -40,16 +42,20 @@ def tree(dialect: Dialect, names: Names) -> Step:
             embedded = node.path[: place + 1] in dialect.embedded
             step = step.steps.setdefault(node.path[place], Step(embedded=embedded))
         step.node, step.names = node, frozenset(names[node.name])
-    _check(top, dialect)
+    reasons = list(_both(top))
+    for node in dialect.parts:
+        linked = set(names[node.name]) & set(names[node.parent]) if node.parent else set()
+        reasons += [f"nodes {node.name}: link {name}" for name in node.link if name not in linked]
+    if reasons:
+        raise MedpayError("dialect_fault", path=dialect.name, reason="; ".join(reasons))
     return top
 
 
-def _check(step: Step, dialect: Dialect) -> None:
-    both = sorted(step.names & set(step.steps))
-    if both:
-        raise MedpayError("dialect_fault", path=dialect.name, reason=f"nodes: {', '.join(both)}")
+def _both(step: Step) -> Iterator[str]:
+    """Keys that are a field and lead to a node."""
+    yield from (f"nodes {step.node.name}: {key}" for key in sorted(step.names & set(step.steps)) if step.node)
     for inner in step.steps.values():
-        _check(inner, dialect)
+        yield from _both(inner)
 
 
 @dataclass(slots=True)
@@ -135,7 +141,7 @@ class Records:
                 taken.rows.add({}, line, found.path)
                 taken.cells.append(found.cells)
             taken.rows.faults += found.placed(taken.rows.records, line, found.path)
-            if taken.rows.records >= RECORDS:
+            if taken.rows.records >= min(RECORDS, CELLS // max(len(self._names[found.node]), 1) + 1):
                 self._batch(found.node)
 
     def refuse(self, err: ReadError) -> None:
