@@ -10,6 +10,8 @@ from medpay_cli.reports import Style
 from medpay_cli.reports.console import Page, printable, yuan
 from medpay_cli.reports.machine import worded
 
+# More amounts than these stand below each other.
+MOST_ACROSS = 4
 VERDICTS = ("valid", "structure_only", "findings", "not_judged")
 
 
@@ -71,9 +73,10 @@ def _file(page: Page, one: FileVerdict, words: dict[str, str]) -> None:
         sums = [(words["total"], one.totals)]
         if one.rejected:
             sums.append((words["rejected_total"], one.rejected_totals))
-        page.table(
-            ["", *one.totals],
-            ([title, *(yuan(amount, one.scales[name]) for name, amount in of.items())] for title, of in sums),
-        )
+        lines = [[title, *(yuan(amount, one.scales[name]) for name, amount in of.items())] for title, of in sums]
+        table = [["", *one.totals], *lines]
+        if len(one.totals) > MOST_ACROSS:
+            table = [list(cells) for cells in zip(*table, strict=True)]
+        page.table(table[0], table[1:])
     else:
         page.line()
