@@ -18,11 +18,12 @@ from medpay_cli.formats.cells import absent, trimmed
 class Fault:
     """What is wrong with a record or one of its cells, found while it was read.
 
-    A fault at error level whose `field` is None says that the record cannot be read: it is not among the cells.
+    A fault at error level whose `field` is None says that the record cannot be read: it is not among the cells. Without
+    a `row` it is about the file, or a place that is no record.
     """
 
     code: str
-    row: int
+    row: int | None
     line: int | None = None
     path: str | None = None
     field: str | None = None
