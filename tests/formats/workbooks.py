@@ -63,7 +63,8 @@ def workbook(sheet, *, strings=None, styles=None, properties="", names=("prices"
     parts = {
         "_rels/.rels": f'<Relationships xmlns="{PACKAGE}"><Relationship Id="r" Type="{OFFICE}/officeDocument" '
         'Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}">{properties}<sheets>{listed}</sheets></workbook>',
+        "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}">{properties}<sheets>{listed}</sheets>'
+        "</workbook>",
     }
     if strings is not None:
         links += f'<Relationship Id="s" Type="{OFFICE}/sharedStrings" Target="sharedStrings.xml"/>'
@@ -84,6 +85,11 @@ def workbook(sheet, *, strings=None, styles=None, properties="", names=("prices"
                 name, part if isinstance(part, bytes) else f'<?xml version="1.0" encoding="UTF-8"?>\n{part}'
             )
     return file.getvalue()
+
+
+def part(body, declaration="", encoding="utf-8"):
+    """A sheet's part as it stands."""
+    return f'{declaration}<worksheet xmlns="{MAIN}"><sheetData>{body}'.encode(encoding)
 
 
 def row(number, *texts, more=""):

@@ -24,7 +24,9 @@ ONLY_IN = {
     "rich": {"reports.console"},
     "narwhals": {"matching"},
     "numpy": {"characters", "formats", "judging", "repeats", "screening", "separating"},
-    "lxml": set(),
+    "lxml": {"formats.sheets", "formats.workbook"},
+    "xlsxwriter": {"formats.xlsx"},
+    "fastexcel": set(),
     "jsonschema": {"config"},
 }
 

@@ -105,6 +105,19 @@ def bounded(stream: Any, compressed: int) -> BinaryIO:
     return cast("BinaryIO", io.BufferedReader(Bounded(stream, compressed), 1 << 20))
 
 
+@contextlib.contextmanager
+def seekable(stream: BinaryIO) -> Iterator[BinaryIO]:
+    """The same bytes from their beginning, for a format that is not read from front to back."""
+    if stream.seekable():
+        stream.seek(0)
+        yield stream
+        return
+    with contextlib.closing(files.spool()) as spool:
+        shutil.copyfileobj(stream, spool, 1 << 20)
+        spool.seek(0)
+        yield spool
+
+
 def inputs(source: Source) -> list[Input]:
     """What a PATH opens to; several only for `!/*`.
 

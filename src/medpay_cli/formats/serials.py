@@ -29,7 +29,7 @@ class Kind(IntEnum):
 
 
 # Formats known by number alone (ECMA-376, 18.8.30; 27 to 36 and 50 to 58 are days and times in Chinese editions).
-KNOWN = (
+KNOWN: dict[int, Kind] = (
     dict.fromkeys((11, 48), Kind.SCIENTIFIC)
     | dict.fromkeys((*range(14, 18), 22, *range(27, 32), 36, *range(50, 55), 57, 58), Kind.DATE)
     | dict.fromkeys((*range(18, 22), *range(32, 36), *range(45, 48), 55, 56), Kind.TIME)

@@ -34,6 +34,7 @@ RAW = {
     "row": pl.UInt32, "column": pl.UInt32, "style": pl.UInt32, "type": pl.String, "formula": pl.String,
     "value": pl.String,
 }  # fmt: skip
+Whole = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 def letters(column: int) -> str:
@@ -310,6 +311,7 @@ def _last_row(block: bytes, prefix: str, before: int) -> int:
     return before + unnumbered
 
 
-def key(cells: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def key(cells: pl.DataFrame) -> Whole:
     """A number per cell that grows along the rows and down the sheet."""
-    return cells["row"].to_numpy().astype(np.int64) * MOST_COLUMNS + cells["column"].to_numpy() - 1
+    keys: Whole = cells["row"].to_numpy().astype(np.int64) * MOST_COLUMNS + cells["column"].to_numpy() - 1
+    return keys

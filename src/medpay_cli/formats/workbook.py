@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import posixpath
 import re
-import shutil
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,10 +13,9 @@ from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from medpay_cli import files
 from medpay_cli.errors import ReadError
 from medpay_cli.formats import serials
-from medpay_cli.formats.archive import BROKEN, Input, bounded, opened, vetted
+from medpay_cli.formats.archive import BROKEN, Input, bounded, opened, seekable, vetted
 from medpay_cli.formats.serials import Kind
 
 OLE2 = b"\xd0\xcf\x11\xe0"
@@ -61,14 +59,10 @@ def workbook(source: Input) -> Iterator[Workbook]:
     """What is in a workbook. Raises ReadError F203 where it is damaged or none at all, F209 for an attack, F217."""
     try:
         with source.open() as stream, contextlib.ExitStack() as stack:
-            if not stream.seekable():
-                spool = stack.enter_context(contextlib.closing(files.spool()))
-                shutil.copyfileobj(stream, spool, 1 << 20)
-                stream = spool
-            stream.seek(0)
-            if stream.read(len(OLE2)) == OLE2:
+            file = stack.enter_context(seekable(stream))
+            if file.read(len(OLE2)) == OLE2:
                 raise ReadError("F203", value="OLE2 (.xls, or .xlsx with a password)", expected=".xlsx")
-            archive = stack.enter_context(opened(stream))
+            archive = stack.enter_context(opened(file))
             vetted(archive)
             yield _described(archive)
     except (*BROKEN, etree.XMLSyntaxError) as err:

@@ -29,7 +29,7 @@ from medpay_cli.formats.header import check_names, plain
 from medpay_cli.formats.rows import Fault, batch
 from medpay_cli.formats.serials import MOST_DIGITS
 from medpay_cli.formats.sheets import MOST_COLUMNS, MOST_ROWS, Contents, column_of, key, letters
-from medpay_cli.formats.workbook import Elements, Sheet, Workbook, workbook
+from medpay_cli.formats.workbook import Sheet, Workbook, workbook
 from medpay_cli.layouts import Field
 
 # A header stands in the first rows, and is so many rows high at most.
@@ -425,7 +425,7 @@ def write(out: BinaryIO, dialect: Dialect, names: Names, chunks: Iterable[Mappin
 OPTIONS = {
     "constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False,
 }  # fmt: skip
-WRITTEN = datetime(2000, 1, 1)  # noqa: DTZ001 - the library takes it as it stands
+WRITTEN = datetime(2000, 1, 1)
 
 
 class _Written:
@@ -443,7 +443,7 @@ class _Written:
         if len(names) > MOST_COLUMNS:
             raise MedpayError("not_written", dialect=dialect.name, place=f"{len(names)} > {MOST_COLUMNS}")
         if dialect.header:
-            headings = {field: heading for heading, field in reversed(dialect.headings.items())}
+            headings = {field: heading for heading, field in reversed([*dialect.headings.items()])}
             self._put([headings.get(name, name) for name in names])
             sheet.freeze_panes(self._row, 0)
 
