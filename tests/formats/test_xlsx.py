@@ -18,7 +18,7 @@ from workbooks import MAIN, cells, dialect, part, read, row, styles, workbook
 from medpay_cli import formats
 from medpay_cli.dialects import Limits, Node
 from medpay_cli.errors import MedpayError, ReadError
-from medpay_cli.formats import serials, sheets, xlsx
+from medpay_cli.formats import serials, sheet_writing, sheets
 from medpay_cli.formats import workbook as parts
 from medpay_cli.formats.serials import Kind
 
@@ -68,8 +68,9 @@ def number(stored, style="", names=("a",)):
         ("0.30000000000000004", ("0.30000000000000004", "F114")),
         ("1e400", ("1e400", "F114")),
         ("1e-400", ("1e-400", "F114")),
-        ("1.1102E+14", ("111020000000000", "F116")),
-        ("1E3", ("1000", "F116")),
+        ("1.1102E+14", ("111020000000000",)),
+        ("1.23456789E7", ("12345678.9",)),
+        ("0E5", ("0",)),
         ("NaN", ("NaN", "F115")),
     ],
 )
@@ -199,10 +200,10 @@ RECORDS = st.lists(st.tuples(HARD | st.none(), HARD | st.none()).filter(any), ma
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(RECORDS, st.booleans(), st.booleans(), st.sampled_from([40, 4 << 20]))
-def test_what_is_written_is_read_again(monkeypatch, records, header, numbers, block):
+@given(RECORDS, st.booleans(), st.sampled_from([40, 4 << 20]))
+def test_what_is_written_is_read_again(monkeypatch, records, header, block):
     monkeypatch.setattr(parts, "BLOCK", block)
-    used = dialect(header=header, numbers=numbers, footer=("合计",) if header else ())
+    used = dialect(header=header, footer=("合计",) if header else ())
     assert cells(written(records, used), used, AB) == ([tuple(one or None for one in record) for record in records], [])
 
 
@@ -242,7 +243,7 @@ def test_what_would_not_be_read_again_is_not_written(records, more, place):
 
 
 def test_a_sheet_is_full_at_its_last_row(monkeypatch):
-    monkeypatch.setattr(xlsx, "MOST_ROWS", 3)
+    monkeypatch.setattr(sheet_writing, "MOST_ROWS", 3)
     assert cells(written([("1", "2"), ("3", "4")], dialect()), dialect(), AB)[0] == [("1", "2"), ("3", "4")]
     with pytest.raises(MedpayError):
         written([("1", "2")] * 3, dialect())
@@ -553,7 +554,7 @@ def test_two_cells_far_apart_take_no_memory_and_no_time():
     made = workbook(HEAD + '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>')
     records, faults = cells(made, dialect(), AB)
     assert (records, len(faults), faults[-1]) == ([], 1_048_575, ("F101", 1_048_576, "XFD1048576", None, "16384"))
-    assert time.perf_counter() - begun < 20
+    assert time.perf_counter() - begun < 5
 
 
 END = "</sheetData></worksheet>"

@@ -25,7 +25,7 @@ ONLY_IN = {
     "narwhals": {"matching"},
     "numpy": {"characters", "formats", "judging", "repeats", "screening", "separating"},
     "lxml": {"formats.sheets", "formats.workbook"},
-    "xlsxwriter": {"formats.xlsx"},
+    "xlsxwriter": {"formats.sheet_writing"},
     "fastexcel": set(),
     "jsonschema": {"config"},
 }

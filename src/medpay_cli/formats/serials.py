@@ -14,7 +14,7 @@ from enum import IntEnum
 MOST_DIGITS = 15
 # Numbers in this form, of so many characters, are already as they should read.
 PLAIN = r"^(?:0|-?[1-9][0-9]*|-?(?:0|[1-9][0-9]*)\.[0-9]*[1-9])$"
-NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE]([-+]?)[0-9]+)?")
+NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 DAY = 24 * 60 * 60 * 1000
 LAST_DAY = date(9999, 12, 31)
 
@@ -53,8 +53,7 @@ def kind(number: int, code: str | None) -> Kind:
 
 def shown(stored: str, kind: Kind, *, since_1904: bool = False) -> tuple[str, str | None]:
     """The text of a number cell, and the code of what is wrong with it; then the text may be as it is stored."""
-    number = NUMBER.fullmatch(stored)
-    if number is None:
+    if NUMBER.fullmatch(stored) is None:
         return stored, "F115"
     value = float(stored)
     if kind in (Kind.DATE, Kind.TIME):
@@ -66,9 +65,8 @@ def shown(stored: str, kind: Kind, *, since_1904: bool = False) -> tuple[str, st
     if exact is None or len(exact.normalize().as_tuple().digits) > MOST_DIGITS:
         return stored, "F114"
     text = f"{exact.normalize():f}" if exact else "0"
-    # A small number is stored so without anybody's doing: 0.00001 as 1.0000000000000001E-5.
-    is_scientific = kind == Kind.SCIENTIFIC or number[1] in ("", "+")
-    return text, "F116" if is_scientific else None
+    # How it is stored tells nothing: Java programs write every amount from ten million up like 1.2345678E7.
+    return text, "F116" if kind == Kind.SCIENTIFIC else None
 
 
 def _moment(value: float, kind: Kind, *, since_1904: bool) -> str | None:

@@ -30,10 +30,7 @@ ESCAPED = r"_x[0-9A-Fa-f]{4}_"
 RUNS = etree.XPath("*[local-name()='t'] | *[local-name()='r']/*[local-name()='t']")
 HIDDEN_ROW = re.compile(rb'<(?:[\w.-]+:)?row\s[^<>]*?hidden="(?:1|true)"[^<>]*>')
 LOGICAL = {"0": "FALSE", "1": "TRUE"}
-RAW = {
-    "row": pl.UInt32, "column": pl.UInt32, "style": pl.UInt32, "type": pl.String, "formula": pl.String,
-    "value": pl.String,
-}  # fmt: skip
+PLACE = "^([A-Z]{1,3})([0-9]{1,7})$"
 Whole = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
@@ -148,7 +145,7 @@ class Contents:
         some = raw.select(value, "kind")[at]
         # Excel stores one amount in three like 19.989999999999998: Polars writes a double as shortly as Python does.
         short = value.cast(pl.Float64, strict=False).cast(pl.String).str.strip_suffix(".0")
-        is_short = is_usual & ~value.str.contains("[eE]") & _is_plain(short)
+        is_short = is_usual & _is_plain(short) & (short != "0")
         some = some.with_columns(shown=pl.when(is_short).then(short), code=pl.lit(None, pl.String))
         rest = some.filter(pl.col("shown").is_null()).select("value", "kind").unique()
         if rest.height:
@@ -179,7 +176,7 @@ def _patterns(prefix: str) -> tuple[str, str, str]:
     p = re.escape(prefix)
     rows = rf"(?:\s*</?{p}row(?:\s[^<>]*)?>)*\s*"
     text = rf'<{p}t(?: xml:space="preserve")?(?:/>|>(?P<text>[^<]*)</{p}t>)'
-    style, kind = r'(?: s="(?P<s{}>[0-9]{{1,6}})")?', r'(?: t="(?P<t>[a-zA-Z]+)")?'
+    style, kind = r'(?: s="(?P<s{}>[0-9]{{1,6}})")?', r'(?: t="(?P<type>[a-zA-Z]+)")?'
     cell = (
         rf'^r="(?P<letters>[A-Z]{{1,3}})(?P<row>[0-9]{{1,7}})"{style.format(1)}{kind}{style.format(2)}(?:/>|>'
         rf"(?:<{p}f(?:\s[^<>]*)?(?:/>|>(?P<formula>[^<]*)</{p}f>))?"
@@ -208,15 +205,11 @@ def _matched(block: bytes, prefix: str) -> pl.DataFrame | None:
     if found["letters"].null_count():
         return None
     is_formula = pieces[1:].str.contains(f"<{prefix}f[ />]") if f"<{prefix}f".encode() in block else pl.lit(value=False)
-    names = {name: column_of(name) for name in found["letters"].unique()}
-    raw = found.select(
-        pl.col("row").cast(pl.UInt32),
-        pl.col("letters").replace_strict(names, default=None, return_dtype=pl.UInt32).alias("column"),
-        pl.coalesce("s1", "s2").cast(pl.UInt32).alias("style"),
-        pl.col("t").alias("type"),
+    found = found.with_columns(
         pl.when(is_formula).then(pl.col("formula").fill_null("")).alias("formula"),
         pl.coalesce("value", "text").alias("value"),
     )
+    raw = _numbered(found, pl.col("row"), pl.col("letters"), pl.coalesce("s1", "s2"))
     if b"&" in block:
         raw = raw.with_columns(_without_entities(pl.col(name)) for name in ("formula", "value"))
     return raw
@@ -224,33 +217,49 @@ def _matched(block: bytes, prefix: str) -> pl.DataFrame | None:
 
 def _walked(block: bytes, rows: Elements, before: int, part: str) -> pl.DataFrame:
     """The cells of a block, whatever way they are written."""
-    cells = []
+    cells: list[tuple[str | None, ...]] = []
     at = before
     for row in parsed(rows.start + block + b"</%b>" % rows.root, part):
-        at = _whole(row.get("r"), at + 1, part)
-        column = 0
-        for cell in row.iterchildren("{*}c"):
-            place = re.fullmatch("([A-Z]{1,3})([0-9]{1,7})", cell.get("r", f"{letters(column + 1)}{at}"))
-            if place is None:
-                raise damaged(part)
-            column = column_of(place[1])
-            formula, value, inline = (cell.find(f"{{*}}{name}") for name in ("f", "v", "is"))
-            cells.append(
-                (
-                    int(place[2]), column, _whole(cell.get("s"), 0, part), cell.get("t"),
-                    None if formula is None else formula.text or "",
-                    _text(inline) if inline is not None else None if value is None else value.text,
-                )
-            )  # fmt: skip
-    return pl.DataFrame(cells, RAW, orient="row")
-
-
-def _whole(text: str | None, default: int, part: str) -> int:
-    if text is None:
-        return default
-    if not re.fullmatch("[0-9]{1,9}", text):
+        number = row.get("r", str(at + 1))
+        if not re.fullmatch("[0-9]{1,7}", number):
+            raise damaged(part)
+        at, last = int(number), ""
+        space = row.tag.removesuffix("row")
+        formulas, values, inlines, cell_tag = (space + name for name in ("f", "v", "is", "c"))
+        for cell in row:
+            if cell.tag != cell_tag:
+                continue
+            last = cell.get("r") or f"{letters(column_of(last.rstrip('0123456789')) + 1)}{at}"
+            formula = value = None
+            for child in cell:
+                if child.tag == values:
+                    value = child.text
+                elif child.tag == inlines:
+                    value = _text(child)
+                elif child.tag == formulas:
+                    formula = child.text or ""
+            cells.append((last, cell.get("s"), cell.get("t"), formula, value))
+    names = ("place", "style", "type", "formula", "value")
+    found = pl.DataFrame(
+        dict(zip(names, zip(*cells, strict=True), strict=True)) if cells else {}, dict.fromkeys(names, pl.String)
+    )
+    place, style = pl.col("place"), pl.col("style")
+    if not found.select(place.str.contains(PLACE).all() & style.str.contains("^[0-9]{1,9}$").all()).item():
         raise damaged(part)
-    return int(text)
+    return _numbered(found, place.str.extract(PLACE, 2), place.str.extract(PLACE, 1), style)
+
+
+def _numbered(found: pl.DataFrame, row: pl.Expr, column: pl.Expr, style: pl.Expr) -> pl.DataFrame:
+    """Cells with their row, column (from its letters) and style as numbers."""
+    names = found.select(column.unique()).to_series()
+    return found.select(
+        row.cast(pl.UInt32).alias("row"),
+        column.replace_strict(names, [column_of(name) for name in names], return_dtype=pl.UInt32).alias("column"),
+        style.cast(pl.UInt32).alias("style"),
+        "type",
+        "formula",
+        "value",
+    )
 
 
 def _strings(block: bytes, items: Elements, part: str) -> pl.Series:

@@ -227,7 +227,11 @@ class Elements:
             end = self._rest.find(ends)
             if end >= 0:
                 yield self._rest[:end]
-                self.tail = self._rest[end:] + b"".join(self._blocks)
+                self.tail = self._rest[end:]
+                for behind in self._blocks:
+                    self.tail += behind
+                    if len(self.tail) > LARGEST:
+                        raise ReadError("F209", value=f"{self._part}: > {LARGEST}")
                 if not self.tail.rstrip().endswith(b"</%b>" % self.root):
                     raise damaged(self._part)
                 return

@@ -8,40 +8,30 @@ is hidden, merged or a formula that nobody has calculated.
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import polars as pl
 
-from medpay_cli import files, layouts, money
+from medpay_cli import findings, layouts
 from medpay_cli.dialects import Dialect, Node
 from medpay_cli.errors import InternalError, MedpayError, ReadError
 from medpay_cli.formats import LINE, PATH, ROW, Batch, Names
 from medpay_cli.formats.archive import Input
-from medpay_cli.formats.cells import check_kept
-from medpay_cli.formats.header import check_names, plain
 from medpay_cli.formats.rows import Fault, batch
 from medpay_cli.formats.serials import MOST_DIGITS
-from medpay_cli.formats.sheets import MOST_COLUMNS, MOST_ROWS, Contents, column_of, key, letters
+from medpay_cli.formats.sheet_header import FAR, HIGHEST, Head, Range, header_of
+from medpay_cli.formats.sheets import MOST_ROWS, Contents, column_of, key, letters
 from medpay_cli.formats.workbook import Sheet, Workbook, workbook
-from medpay_cli.layouts import Field
 
-# A header stands in the first rows, and is so many rows high at most.
-FAR, HIGHEST = 50, 4
-MOST_CHARACTERS = 32_767
 IS_TRUE = rb'="(?:1|true)"'
 CELLS = {
     "row": pl.UInt32, "column": pl.UInt32, "text": pl.String, "code": pl.String, "is_number": pl.Boolean,
     "is_hidden": pl.Boolean,
 }  # fmt: skip
-Range = tuple[int, int, int, int]  # first row and column, last row and column
-Cells = dict[int, dict[int, str]]
 
 
 def scan(source: Input, dialect: Dialect, names: Names, width: int | None = None) -> Iterator[Callable[[], Batch]]:
@@ -95,16 +85,6 @@ def _holds_cells(contents: Contents, sheet: Sheet) -> bool:
 
 
 @dataclass(frozen=True)
-class _Head:
-    """Where the records begin: below row `bottom`; the column of each field, and the last row and columns of a
-    header, whose cells have a name."""
-
-    bottom: int
-    columns: Mapping[str, int]
-    named: tuple[int, ...]
-
-
-@dataclass(frozen=True)
 class _Around:
     """What the markup around the cells says of them: merged ranges, hidden columns."""
 
@@ -131,8 +111,9 @@ class _Table:
         first = _first(frames)
         seen = _height(first)
         if not seen:
+            self._check_count(0)
             return
-        head = self._head(first, around)
+        head = header_of(first, around.merged, self.names, self.dialect, self.sheet.name)
         above = _height(first.filter(pl.col("row") <= head.bottom))
         records, before, notes = 0, head.bottom, [*self.notes, *_hidden_columns(head, around)]
         suspects = _texts(self.node)
@@ -151,10 +132,18 @@ class _Table:
                 yield partial(_Part(self, head, around, ready, before, suspects, tuple(notes)).read)
                 before, notes = int(ready["row"][-1]), []
         self._check_footer(foot)
+        self._check_count(records)
         if above + records + _height(foot) != seen:
             raise InternalError("tie_out", what="rows", left=above + records + _height(foot), right=seen)
-        if not self.node.repeated and self.node.name and not self.node.parent and records > 1:
-            raise ReadError("F218", value=f"{records} × {self.node.name}", expected="1")
+
+    def _check_count(self, records: int) -> None:
+        """Raises ReadError F218 where a node stands more or less often than it may."""
+        node = self.node
+        if node.name and not node.parent:
+            if node.required and not records:
+                raise ReadError("F218", value=f"− {node.name}", expected=node.name)
+            if not node.repeated and records > 1:
+                raise ReadError("F218", value=f"{records} × {node.name}", expected="1")
 
     def _around(self) -> _Around:
         """Read to the end once: merged ranges stand behind the cells."""
@@ -191,48 +180,13 @@ class _Table:
                 last = int(keys[-1])
                 yield cells
 
-    def _head(self, first: pl.DataFrame, around: _Around) -> _Head:
-        """Raises ReadError F207 for a header that is not the layout's, F219 where there is none."""
-        dialect = self.dialect
-        if not dialect.header:
-            widest = max(dialect.widths, default=len(self.names))
-            named = tuple(range(1, widest + 1))
-            return _Head(dialect.preamble, dict(zip(self.names, named, strict=False)), named)
-        head: Cells = {}
-        for row, column, text in first.select("row", "column", "text").iter_rows():
-            head.setdefault(row, {})[column] = text
-        tops = [dialect.preamble + 1] if dialect.preamble else [row for row in head if row <= FAR]
-        found = [_names(top, head, around.merged, self._fields()) for top in tops]
-        wanted = set(self.names)
-        whole = [one for one in found if wanted <= set(one[1].values())]
-        # A title merged over its columns reads like the upper part of the header below it: the lower one is meant.
-        bottom, names = (
-            [one for one in whole if one[2] <= whole[0][0]][-1][:2]
-            if whole
-            else max(found, key=lambda one: len(wanted & set(one[1].values())), default=(0, {}))[:2]
-        )
-        if not wanted & set(names.values()):
-            raise ReadError("F219", value=self.sheet.name, expected=", ".join(self.names))
-        check_names(tuple(names.values()), self.names, replace(dialect, free_order=True))
-        return _Head(bottom, {name: column for column, name in names.items() if name in wanted}, tuple(names))
-
-    def _fields(self) -> dict[str, str]:
-        """What a name in the header means, as it stands or as the eye sees it."""
-        exact = dict(zip(self.names, self.names, strict=True)) | {
-            heading: field for heading, field in self.dialect.headings.items() if field in self.names
-        }
-        seen: dict[str, set[str]] = {}
-        for name, field in exact.items():
-            seen.setdefault(plain(name), set()).add(field)
-        return {name: min(fields) for name, fields in seen.items() if len(fields) == 1 and name} | exact
-
     def _check_footer(self, foot: pl.DataFrame) -> None:
+        """Raises ReadError F214 where the last rows do not begin as the footer does."""
         begins = [str(cells["text"][0]) for cells in foot.partition_by("row", maintain_order=True)]
-        for expected, found in zip(self.dialect.footer, begins or [""] * len(self.dialect.footer), strict=False):
+        lacking = len(self.dialect.footer) - len(begins)
+        for expected, found in zip(self.dialect.footer, [""] * lacking + begins, strict=True):
             if not found.startswith(expected):
                 raise ReadError("F214", expected=expected)
-        if len(begins) < len(self.dialect.footer):
-            raise ReadError("F214", expected=self.dialect.footer[0])
 
 
 @dataclass(frozen=True)
@@ -240,7 +194,7 @@ class _Part:
     """The cells of some whole records."""
 
     table: _Table
-    head: _Head
+    head: Head
     around: _Around
     cells: pl.DataFrame
     before: int
@@ -275,13 +229,15 @@ class _Part:
         blank = np.setdiff1d(np.arange(self.before + 1, rows[-1]), rows, assume_unique=True)
         faults = [
             *self.notes,
-            *(Fault("F104", None, int(line)) for line in blank),
             *refused,
             *self._doubtful(inside, places),
             *self._merged(text, places),
         ]
         made = batch(self.table.node.name, text, faults, len(rows), self.table.dialect)
-        return replace(made, columns=self.head.columns)
+        # There may be a million of these between two cells.
+        blanks = findings.frame("F104", pl.DataFrame({"line": blank}), line=pl.col("line"))
+        ordered = pl.concat([made.faults, blanks]).sort("line", "row", "field", "code", maintain_order=True)
+        return replace(made, faults=ordered, columns=self.head.columns)
 
     def _doubtful(self, cells: pl.DataFrame, places: Mapping[int, str]) -> Iterator[Fault]:
         """The faults of single cells, and of records in hidden rows."""
@@ -341,7 +297,7 @@ def _held_back(frames: Iterator[pl.DataFrame], rows: int) -> Iterator[tuple[pl.D
         yield ready, waiting
 
 
-def _hidden_columns(head: _Head, around: _Around) -> Iterator[Fault]:
+def _hidden_columns(head: Head, around: _Around) -> Iterator[Fault]:
     for name, column in head.columns.items():
         if any(first <= column <= last for first, last in around.hidden):
             place = letters(column)
@@ -349,146 +305,15 @@ def _hidden_columns(head: _Head, around: _Around) -> Iterator[Fault]:
 
 
 def _texts(node: Node) -> frozenset[str]:
-    """The fields that are text by their layout, if it is one of ours or the user's."""
-    return frozenset(name for name, field in _fields(node).items() if field.is_text)
-
-
-def _fields(node: Node) -> dict[str, Field]:
+    """The fields that are text by their layout, if it can be told."""
     try:
-        return {field.name: field for field in layouts.load(node.layout).fields}
+        return frozenset(field.name for field in layouts.load(node.layout).fields if field.is_text)
     except MedpayError:
-        return {}
-
-
-def _names(
-    top: int, head: Cells, merged: Iterable[Range], meaning: Mapping[str, str]
-) -> tuple[int, dict[int, str], int]:
-    """A header read from row `top`: its last row, the field (or the name) over each column, and `top`.
-
-    Where a name is merged over several columns, the names below it count: alone, or with the one above.
-    """
-    above = [one for one in merged if one[0] == top]
-    across = [one for one in above if one[3] > one[1]]
-    bottom = max([top, *(one[2] for one in above), *(top + 1 for _ in across)])
-    below: Cells = {}
-    for row in range(top + 1, min(bottom, top + HIGHEST) + 1):
-        for column, text in head.get(row, {}).items():
-            below.setdefault(column, {})[row] = text
-    over = {column: one[1] for one in across for column in below if one[1] <= column <= one[3]}
-    own = head.get(top, {})
-    # Unless a field's own name reaches down to it, a row with cells under names of one column alone holds a record.
-    reaches = any(one[2] > top and plain(own.get(one[1], "")) in meaning for one in above)
-    if bottom > top + HIGHEST or (not reaches and any(column in own and column not in over for column in below)):
-        bottom, below = top, {}
-    names = {}
-    for column in sorted({*own, *below}):
-        upper = own.get(over.get(column, column), "")
-        parts = [upper, *(text for _, text in sorted(below.get(column, {}).items()))]
-        tried = ["".join(parts), *reversed(parts)]
-        known = (meaning.get(name) or meaning.get(plain(name)) for name in tried if name)
-        names[column] = next(filter(None, known), tried[0])
-    return bottom, names, top
+        return frozenset()
 
 
 def write(out: BinaryIO, dialect: Dialect, names: Names, chunks: Iterable[Mapping[str | None, pl.DataFrame]]) -> None:
-    """Write a sheet per node: every cell a text; with `numbers` an amount of at most 15 digits is a number, shown with
-    its scale (read again it is equal, 1.50 as 1.5). The same records give the same bytes.
+    """Write a sheet per node, see `sheet_writing`."""
+    from medpay_cli.formats.sheet_writing import write as run  # its library is slow to load
 
-    Raises MedpayError for what a workbook cannot hold, or would not give back.
-    """
-    import xlsxwriter  # slow to load, and only needed here
-    from xlsxwriter.exceptions import FileCreateError, XlsxWriterException
-
-    with files.storage(Path(tempfile.gettempdir())):  # its sheets wait there
-        try:
-            book = xlsxwriter.Workbook(out, OPTIONS)
-            book.set_properties({"created": WRITTEN})
-            sheets = {
-                node.name: _Written(
-                    book, book.add_worksheet(node.name or dialect.sheet), node, names[node.name], dialect
-                )
-                for node in dialect.parts
-            }
-            for chunk in chunks:
-                for name, frame in chunk.items():
-                    sheets[name].add(frame)
-            for sheet in sheets.values():
-                sheet.finish()
-            book.close()
-        except FileCreateError as err:
-            raise err.args[0] from err
-        except XlsxWriterException as err:
-            raise MedpayError("dialect_fault", path=dialect.name, reason=str(err)) from err
-
-
-# What looks like a formula, a link or a number stays the text that it is.
-OPTIONS = {
-    "constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False,
-}  # fmt: skip
-WRITTEN = datetime(2000, 1, 1)
-
-
-class _Written:
-    """A sheet in the making."""
-
-    def __init__(self, book: Any, sheet: Any, node: Node, names: tuple[str, ...], dialect: Dialect) -> None:
-        self._sheet, self._names, self._dialect = sheet, names, dialect
-        self._row = dialect.preamble
-        fields = _fields(node) if dialect.numbers else {}
-        self._numbers = {
-            at: (fields[name], book.add_format({"num_format": _shown(fields[name].scale)}))
-            for at, name in enumerate(names)
-            if name in fields and fields[name].form in ("money", "decimal")
-        }
-        if len(names) > MOST_COLUMNS:
-            raise MedpayError("not_written", dialect=dialect.name, place=f"{len(names)} > {MOST_COLUMNS}")
-        if dialect.header:
-            headings = {field: heading for heading, field in reversed([*dialect.headings.items()])}
-            self._put([headings.get(name, name) for name in names])
-            sheet.freeze_panes(self._row, 0)
-
-    def add(self, frame: pl.DataFrame) -> None:
-        """Append records."""
-        check_kept(frame, self._names, self._dialect)
-        text = frame.select(self._names)
-        for record in text.with_columns(pl.col(name).replace("", None) for name in self._names).iter_rows():
-            self._put(record)
-
-    def finish(self) -> None:
-        """What stands behind the last record."""
-        for begins in self._dialect.footer:
-            self._put([begins])
-
-    def _put(self, cells: Iterable[str | None]) -> None:
-        row, is_blank = self._row, True
-        if row >= MOST_ROWS:
-            raise MedpayError("not_written", dialect=self._dialect.name, place=f"> {MOST_ROWS}")
-        for column, cell in enumerate(cells):
-            if cell is None:
-                continue
-            is_blank = False
-            field, form = self._numbers.get(column, (None, None))
-            if field is not None and _is_exact(cell, field):
-                self._sheet.write_number(row, column, float(cell), form)
-            elif (
-                len(cell) + sum(letter > "\uffff" for letter in cell if len(cell) * 2 > MOST_CHARACTERS)
-                > MOST_CHARACTERS
-            ):
-                place = f"{letters(column + 1)}{row + 1}: > {MOST_CHARACTERS}"
-                raise MedpayError("not_written", dialect=self._dialect.name, place=place)
-            else:
-                self._sheet.write_string(row, column, cell)
-        if is_blank:
-            # Nobody could tell a record without a cell from a blank row.
-            raise MedpayError("not_written", dialect=self._dialect.name, place=f"{row + 1}: -")
-        self._row += 1
-
-
-def _shown(scale: int) -> str:
-    return f"0.{'0' * scale}" if scale else "0"
-
-
-def _is_exact(text: str, field: Field) -> bool:
-    """Whether a number cell holds the amount to the last digit."""
-    digits = len(text) - text.count("-") - text.count(".")
-    return digits <= MOST_DIGITS and re.fullmatch(money.grammar(field.digits, field.scale)[1:-1], text) is not None
+    run(out, dialect, names, chunks)
