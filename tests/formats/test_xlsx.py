@@ -1,5 +1,6 @@
 """Workbooks are read as exactly as Excel knows them, and what makes a cell doubtful is said."""
 
+import gzip
 import io
 import struct
 import time
@@ -20,6 +21,7 @@ from medpay_cli.dialects import Limits, Node
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.formats import serials, sheet_writing, sheets
 from medpay_cli.formats import workbook as parts
+from medpay_cli.formats.archive import Input
 from medpay_cli.formats.serials import Kind
 
 AB = ("a", "b")
@@ -547,6 +549,17 @@ def test_an_attack_is_refused_before_anything_is_read(attack):
     begun = time.perf_counter()
     assert refused(ATTACKS[attack])[0] == "F209"
     assert time.perf_counter() - begun < 1
+
+
+@pytest.mark.parametrize("packed", ["x.xlsx", "x.xlsx.gz", "x.zip"])
+def test_a_workbook_is_read_wherever_it_lies(tmp_path, packed):
+    path = tmp_path / packed
+    member = "in.xlsx" if packed == "x.zip" else None
+    path.write_bytes({"x.xlsx": GOOD, "x.xlsx.gz": gzip.compress(GOOD), "x.zip": zipped([("in.xlsx", GOOD)])}[packed])
+    found = formats.read(
+        Input(str(path), member), dialect(), {None: AB}, lambda _: None, lambda made: [b.records for b, _ in made]
+    )
+    assert found == [2]
 
 
 def test_two_cells_far_apart_take_no_memory_and_no_time():

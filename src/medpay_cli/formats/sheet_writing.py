@@ -100,10 +100,7 @@ class _Written:
             field, form = self._numbers.get(column, (None, None))
             if field is not None and _is_exact(cell, field):
                 self._sheet.write_number(row, column, float(cell), form)
-            elif (
-                len(cell) + sum(letter > "\uffff" for letter in cell if len(cell) * 2 > MOST_CHARACTERS)
-                > MOST_CHARACTERS
-            ):
+            elif _is_too_long(cell):
                 place = f"{letters(column + 1)}{row + 1}: > {MOST_CHARACTERS}"
                 raise MedpayError("not_written", dialect=self._dialect.name, place=place)
             else:
@@ -116,6 +113,11 @@ class _Written:
 
 def _shown(scale: int) -> str:
     return f"0.{'0' * scale}" if scale else "0"
+
+
+def _is_too_long(text: str) -> bool:
+    """Excel counts characters beyond the first plane twice."""
+    return len(text) * 2 > MOST_CHARACTERS and len(text.encode("utf-16-le")) // 2 > MOST_CHARACTERS
 
 
 def _is_exact(text: str, field: Field) -> bool:
