@@ -24,7 +24,9 @@ ONLY_IN = {
     "rich": {"reports.console"},
     "narwhals": {"matching"},
     "numpy": {"characters", "formats", "judging", "repeats", "screening", "separating", "sides"},
-    "lxml": set(),
+    "lxml": {"formats.sheets", "formats.workbook"},
+    "xlsxwriter": {"formats.sheet_writing"},
+    "fastexcel": set(),
     "jsonschema": {"config"},
 }
 

@@ -74,11 +74,11 @@ class Input:
             self.spool.seek(0)
             yield self.spool
         elif self.member is not None:
-            with _archive(self.path) as archive, archive.open(self.member) as stream:
-                yield _bounded(stream, archive.getinfo(self.member).compress_size)
+            with opened(self.path) as archive, archive.open(self.member) as stream:
+                yield bounded(stream, archive.getinfo(self.member).compress_size)
         elif _is_gzip(self.path):
             with gzip.open(self.path) as stream:
-                yield _bounded(stream, Path(self.path).stat().st_size)
+                yield bounded(stream, Path(self.path).stat().st_size)
         else:
             with Path(self.path).open("rb", buffering=1 << 20) as stream:
                 yield stream
@@ -100,8 +100,22 @@ def _is_gzip(path: str) -> bool:
     return path.lower().endswith(".gz")
 
 
-def _bounded(stream: Any, compressed: int) -> BinaryIO:
+def bounded(stream: Any, compressed: int) -> BinaryIO:
+    """What is decompressed from so many bytes, up to the bound. Reading raises ReadError F209 beyond it."""
     return cast("BinaryIO", io.BufferedReader(Bounded(stream, compressed), 1 << 20))
+
+
+@contextlib.contextmanager
+def seekable(stream: BinaryIO) -> Iterator[BinaryIO]:
+    """The same bytes from their beginning, for a format that is not read from front to back."""
+    if stream.seekable():
+        stream.seek(0)
+        yield stream
+        return
+    with contextlib.closing(files.spool()) as spool:
+        shutil.copyfileobj(stream, spool, 1 << 20)
+        spool.seek(0)
+        yield spool
 
 
 def inputs(source: Source) -> list[Input]:
@@ -131,9 +145,8 @@ def inputs(source: Source) -> list[Input]:
 
 def _members(source: Source, stamp: str | None) -> list[Input]:
     try:
-        with _archive(source.path) as archive:
-            members = [info for info in archive.infolist() if not info.is_dir()]
-            _vet(archive, members)
+        with opened(source.path) as archive:
+            members = vetted(archive)
     except (*BROKEN, OSError) as err:
         raise ReadError("F203", value=str(err)) from err
     found = [info.filename for info in members]
@@ -152,16 +165,19 @@ def _members(source: Source, stamp: str | None) -> list[Input]:
     return [Input(source.path, member, stamp=stamp) for member in chosen]
 
 
-def _archive(path: str) -> zipfile.ZipFile:
-    """The archive, with names that are not marked as UTF-8 read as GB18030, as Windows in China writes them."""
-    with Path(path).open("rb") as file:
-        count = _member_count(file)
+def opened(file: str | BinaryIO) -> zipfile.ZipFile:
+    """The archive, with names that are not marked as UTF-8 read as GB18030, as Windows in China writes them.
+
+    Raises ReadError F209 where it has too many members to list them, and what is in BROKEN.
+    """
+    with Path(file).open("rb") if isinstance(file, str) else contextlib.nullcontext(file) as stream:
+        count = _member_count(stream)
     if count > MOST_MEMBERS:
         raise ReadError("F209", value=f"{count} members", expected=f"<= {MOST_MEMBERS}")
     try:
-        return zipfile.ZipFile(path, metadata_encoding="gb18030")
+        return zipfile.ZipFile(file, metadata_encoding="gb18030")
     except UnicodeDecodeError:
-        return zipfile.ZipFile(path)
+        return zipfile.ZipFile(file)
 
 
 def _member_count(file: BinaryIO) -> int:
@@ -177,15 +193,19 @@ def _member_count(file: BinaryIO) -> int:
     return struct.unpack_from("<Q", tail, wide + 32)[0] if wide >= 0 and len(tail) >= wide + 40 else count
 
 
-def _vet(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> None:
-    """Refuse what no partner sends: overlap, bombs, encryption, links, archives in archives, names that lead away.
+def vetted(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The members, unless one is what no partner sends: overlap, bombs, encryption, links, archives in archives, names
+    that lead away.
 
     The overlap check is ours because zipfile has none before Python 3.13. Raises ReadError F209.
     """
+    members = [info for info in archive.infolist() if not info.is_dir()]
     file = archive.fp
     assert file is not None  # noqa: S101 - an archive just opened has its file
     ends = [archive.start_dir]
     for info in sorted(members, key=lambda one: one.header_offset, reverse=True):
+        if info.header_offset < 0:
+            raise zipfile.BadZipFile(f"{info.filename}: {info.header_offset}")
         file.seek(info.header_offset + 26)
         name, extra = struct.unpack("<HH", file.read(4))
         end = info.header_offset + 30 + name + extra + info.compress_size
@@ -211,6 +231,7 @@ def _vet(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> None:
         seen.add(info.filename)
     if total > MOST_BYTES:
         raise ReadError("F209", value=f"{total} bytes", expected=f"<= {MOST_BYTES}")
+    return members
 
 
 class Bounded(io.RawIOBase):

@@ -6,6 +6,7 @@ import polars as pl
 
 from medpay_cli import findings, money
 from medpay_cli.dialects import Dialect, Shifted
+from medpay_cli.errors import MedpayError
 from medpay_cli.formats import LINE, ROW
 
 BLANKS = " \t\u00a0\u3000"
@@ -46,3 +47,14 @@ def trimmed(text: pl.DataFrame, names: tuple[str, ...]) -> tuple[pl.DataFrame, l
     ]  # fmt: skip
     stripped = text.with_columns(pl.when(cell != "").then(cell).alias(name) for name, cell in cells.items())
     return stripped, [note for note in notes if not note.is_empty()]
+
+
+def check_kept(text: pl.DataFrame, names: tuple[str, ...], dialect: Dialect) -> None:
+    """Raises MedpayError where a cell would be absent or another when it is read again in this dialect."""
+    for name in names:
+        cell = text[name]
+        is_lost = cell.is_in(dialect.nulls)
+        if dialect.trim:
+            is_lost |= cell.str.strip_chars(BLANKS) != cell
+        if is_lost.any():
+            raise MedpayError("not_written", dialect=dialect.name, place=name)

@@ -44,11 +44,19 @@ def check_header(
     """
     if len(header) > dialect.limits.columns:
         raise ReadError("F204", value=str(len(header)), expected=f"<= {dialect.limits.columns}")
-    wrong = [f"{header.count(name)} × {name}" for name in names if header.count(name) > 1]
+    if not set(names) <= set(header):
+        _look_elsewhere(names, dialect, line, following)
+    check_names(header, names, dialect)
+
+
+def check_names(header: tuple[str, ...], names: tuple[str, ...], dialect: Dialect, wrong: Iterable[str] = ()) -> None:
+    """Refuse columns that are not the layout's, whatever else is `wrong` with them.
+
+    Raises ReadError F207: names repeated, missing, extra, out of order.
+    """
     lacking = [name for name in names if name not in header]
     others = [name for name in header if name not in names]
-    if lacking:
-        _look_elsewhere(names, dialect, line, following)
+    wrong = [*wrong, *(f"{header.count(name)} × {name}" for name in names if header.count(name) > 1)]
     near = near_names(others, lacking)
     wrong += [f"− {name}" + (f" ({near[name]!r}?)" if name in near else "") for name in lacking]
     if others and not dialect.other_columns:
@@ -65,13 +73,18 @@ def check_header(
 
 def near_names(found: Iterable[str], wanted: Iterable[str]) -> dict[str, str]:
     """Wanted name → the found one that is near it; the others found may be somebody's data."""
-    plain = {_plain(name): name for name in found}
+    seen = {plain(name): name for name in found}
     near = {}
     for name in wanted:
-        match = get_close_matches(_plain(name), list(plain), n=1, cutoff=0.75)
+        match = get_close_matches(plain(name), list(seen), n=1, cutoff=0.75)
         if match:
-            near[name] = plain.pop(match[0])
+            near[name] = seen.pop(match[0])
     return near
+
+
+def plain(name: str) -> str:
+    """A name without what the eye does not see: width, case, spaces, hidden characters."""
+    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", name)).casefold()
 
 
 def split_counts(source: Input, skipped: int) -> str:
@@ -165,8 +178,3 @@ def _splitting(line: bytes, wanted: tuple[str, ...], dialect: Dialect) -> Iterat
                 yield mark
         except ReadError:
             continue
-
-
-def _plain(name: str) -> str:
-    """A name without what the eye does not see: width, case, spaces, hidden characters."""
-    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", name)).casefold()

@@ -1,0 +1,126 @@
+"""Records as a workbook: every cell the text that it is, or an amount that a double holds to the last digit."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import polars as pl
+import xlsxwriter
+from xlsxwriter.exceptions import FileCreateError, XlsxWriterException
+
+from medpay_cli import files, layouts, money
+from medpay_cli.dialects import Dialect, Node
+from medpay_cli.errors import MedpayError
+from medpay_cli.formats import Names
+from medpay_cli.formats.cells import check_kept
+from medpay_cli.formats.serials import MOST_DIGITS
+from medpay_cli.formats.sheets import MOST_COLUMNS, MOST_ROWS, letters
+from medpay_cli.layouts import Field
+
+MOST_CHARACTERS = 32_767
+# What looks like a formula, a link or a number stays the text that it is.
+OPTIONS = {
+    "constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False,
+}  # fmt: skip
+WRITTEN = datetime(2000, 1, 1)
+
+
+def write(out: BinaryIO, dialect: Dialect, names: Names, chunks: Iterable[Mapping[str | None, pl.DataFrame]]) -> None:
+    """Write a sheet per node: every cell a text; with `numbers` an amount of at most 15 digits is a number, shown with
+    its scale (read again it is equal, 1.50 as 1.5). The same records give the same bytes.
+
+    Raises MedpayError for what a workbook cannot hold, or would not give back.
+    """
+    with files.storage(Path(tempfile.gettempdir())):  # its sheets wait there
+        try:
+            book = xlsxwriter.Workbook(out, OPTIONS)
+            book.set_properties({"created": WRITTEN})
+            sheets = {
+                node.name: _Written(
+                    book, book.add_worksheet(node.name or dialect.sheet), node, names[node.name], dialect
+                )
+                for node in dialect.parts
+            }
+            for chunk in chunks:
+                for name, frame in chunk.items():
+                    sheets[name].add(frame)
+            for sheet in sheets.values():
+                sheet.finish()
+            book.close()
+        except FileCreateError as err:
+            raise err.args[0] from err
+        except XlsxWriterException as err:
+            raise MedpayError("dialect_fault", path=dialect.name, reason=str(err)) from err
+
+
+class _Written:
+    """A sheet in the making."""
+
+    def __init__(self, book: Any, sheet: Any, node: Node, names: tuple[str, ...], dialect: Dialect) -> None:
+        self._sheet, self._names, self._dialect = sheet, names, dialect
+        self._row = dialect.preamble
+        fields = {field.name: field for field in layouts.load(node.layout).fields} if dialect.numbers else {}
+        self._numbers = {
+            at: (fields[name], book.add_format({"num_format": _shown(fields[name].scale)}))
+            for at, name in enumerate(names)
+            if name in fields and fields[name].form in ("money", "decimal")
+        }
+        if len(names) > MOST_COLUMNS:
+            raise MedpayError("not_written", dialect=dialect.name, place=f"{len(names)} > {MOST_COLUMNS}")
+        if dialect.header:
+            headings = {field: heading for heading, field in reversed([*dialect.headings.items()])}
+            self._put([headings.get(name, name) for name in names])
+            sheet.freeze_panes(self._row, 0)
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Append records."""
+        check_kept(frame, self._names, self._dialect)
+        text = frame.select(self._names)
+        for record in text.with_columns(pl.col(name).replace("", None) for name in self._names).iter_rows():
+            self._put(record)
+
+    def finish(self) -> None:
+        """What stands behind the last record."""
+        for begins in self._dialect.footer:
+            self._put([begins])
+
+    def _put(self, cells: Iterable[str | None]) -> None:
+        row, is_blank = self._row, True
+        if row >= MOST_ROWS:
+            raise MedpayError("not_written", dialect=self._dialect.name, place=f"> {MOST_ROWS}")
+        for column, cell in enumerate(cells):
+            if cell is None:
+                continue
+            is_blank = False
+            field, form = self._numbers.get(column, (None, None))
+            if field is not None and _is_exact(cell, field):
+                self._sheet.write_number(row, column, float(cell), form)
+            elif _is_too_long(cell):
+                place = f"{letters(column + 1)}{row + 1}: > {MOST_CHARACTERS}"
+                raise MedpayError("not_written", dialect=self._dialect.name, place=place)
+            else:
+                self._sheet.write_string(row, column, cell)
+        if is_blank:
+            # Nobody could tell a record without a cell from a blank row.
+            raise MedpayError("not_written", dialect=self._dialect.name, place=f"{row + 1}: -")
+        self._row += 1
+
+
+def _shown(scale: int) -> str:
+    return f"0.{'0' * scale}" if scale else "0"
+
+
+def _is_too_long(text: str) -> bool:
+    """Excel counts characters beyond the first plane twice."""
+    return len(text) * 2 > MOST_CHARACTERS and len(text.encode("utf-16-le")) // 2 > MOST_CHARACTERS
+
+
+def _is_exact(text: str, field: Field) -> bool:
+    """Whether a number cell holds the amount to the last digit."""
+    digits = len(text) - text.count("-") - text.count(".")
+    return digits <= MOST_DIGITS and re.fullmatch(money.grammar(field.digits, field.scale)[1:-1], text) is not None
