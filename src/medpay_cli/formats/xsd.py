@@ -25,6 +25,7 @@ _LEAP = "([1-9][0-9](0[48]|[2468][048]|[13579][26])|([13579][26]|[2468][048])00)
 DATE = f"([1-9][0-9]{{3}}-({_DAY31}|{_DAY30}|{_DAY28})|{_LEAP})"
 DATETIME = f"{DATE} ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 INTEGER = r"-?(0|[1-9][0-9]{0,19})(\.0{1,18})?"
+_NEVER = '<xs:pattern value="[^\\s\\S]"/>'
 IN_ORDER = "XSD 1.0 cannot say 'in any order' beside an element that may be repeated: our reader takes any order"
 OPEN = (
     "other elements may stand here: XSD 1.0 then holds neither what is required nor what stands once; our reader does,"
@@ -136,21 +137,27 @@ def _kinds(field: Field, *, is_due: bool) -> Iterator[list[str]]:
 
 
 def _text_steps(field: Field, *, is_due: bool) -> Iterator[list[str]]:
-    """Each step restricts the one before: two patterns in one step would be alternatives."""
-    asserted = field.asserted
-    least = max([value for keyword, value in asserted if keyword == "minLength"] + [1])
-    most = min((value for keyword, value in asserted if keyword == "maxLength"), default=None)
-    if is_due or least > 1 or most is not None:
-        upper = [] if most is None else [f'<xs:maxLength value="{most}"/>']
-        yield [f'<xs:minLength value="{least}"/>', *upper] if most is None or least <= most else [_never()]
-    for keyword, value in asserted:
+    """Each step restricts the one before: two patterns in one step would be alternatives. Words come first, because
+    they must fit what they restrict."""
+    sets = [_values(keyword, value) for keyword, value in field.asserted if keyword in ("enum", "const")]
+    if sets:
+        words = [one for one in sets[0] if isinstance(one, str) and all(one in other for other in sets)]
+        yield [f"<xs:enumeration value={quoteattr(word)}/>" for word in words] or [_NEVER]
+    least = max([value for keyword, value in field.asserted if keyword == "minLength"] + [1])
+    most = min((value for keyword, value in field.asserted if keyword == "maxLength"), default=None)
+    if most is not None and least > most:
+        yield [_NEVER]
+    elif is_due or least > 1 or most is not None:
+        yield [f'<xs:minLength value="{least}"/>', *([] if most is None else [f'<xs:maxLength value="{most}"/>'])]
+    for keyword, value in field.asserted:
         if keyword == "pattern":
             yield [_pattern(translated(value, field.name))]
         elif keyword == "format":
             yield [_pattern(_written(field, value))]
-        elif keyword in ("enum", "const"):
-            words = [one for one in (value if keyword == "enum" else [value]) if isinstance(one, str)]
-            yield [f"<xs:enumeration value={quoteattr(word)}/>" for word in words] or [_never()]
+
+
+def _values(keyword: str, value: Any) -> list[Any]:
+    return list(value) if keyword == "enum" else [value]
 
 
 def _written(field: Field, form: str) -> str:
@@ -169,8 +176,8 @@ def _number(field: Field) -> list[str]:
         if keyword == "format" and value in ("money", "decimal"):
             steps.append([_pattern(_written(field, value))])
         elif keyword in ("enum", "const"):
-            numbers = [one for one in (value if keyword == "enum" else [value]) if not isinstance(one, str)]
-            steps.append([_pattern(_equal(Decimal(one))) for one in numbers] or [_never()])
+            numbers = [one for one in _values(keyword, value) if not isinstance(one, str)]
+            steps.append([_pattern(_equal(Decimal(one))) for one in numbers] or [_NEVER])
         elif keyword in ("minimum", "maximum"):
             bounds.append(f'<xs:{keyword[:3]}Inclusive value="{value:f}"/>')
     if not bounds:
@@ -201,8 +208,3 @@ def _restricted(base: str, steps: list[list[str]]) -> list[str]:
 
 def _pattern(text: str) -> str:
     return f"<xs:pattern value={quoteattr(text)}/>"
-
-
-def _never() -> str:
-    """No text fits."""
-    return _pattern("[^\\s\\S]")
