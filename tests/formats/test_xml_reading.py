@@ -25,14 +25,12 @@ XSI = b'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 
 def test_a_record_is_read_as_it_stands():
     content = b'<?xml version="1.0"?>\n<r>\n<x><a> 007\n</a><b>99999999999999.99</b></x>\n<x><b>-0</b></x></r>'
-    assert records(content) == {
-        None: [(3, "/r/x[1]", " 007\n", "99999999999999.99"), (5, "/r/x[2]", None, "-0")]
-    }
+    assert records(content) == {None: [(3, "/r/x[1]", " 007\n", "99999999999999.99"), (5, "/r/x[2]", None, "-0")]}
     assert found(content) == []
 
 
 def test_text_may_be_written_as_references_cdata_or_around_comments():
-    content = "<r><x><a>&lt;&#13;&#x5F20;<![CDATA[<&amp;]]>1<!-- 2 -->3<?p 4?>5</a></x></r>".encode()
+    content = b"<r><x><a>&lt;&#13;&#x5F20;<![CDATA[<&amp;]]>1<!-- 2 -->3<?p 4?>5</a></x></r>"
     assert cells(content) == {None: [("<\r张<&amp;135", None)]}
 
 
@@ -317,12 +315,18 @@ PARTS = [
 
 
 @settings(max_examples=300, deadline=None)
-@given(parts=st.lists(st.sampled_from(PARTS), max_size=12), piece=st.integers(1, 40), lines=st.integers(0, 3))
-def test_pieces_and_parsers_make_no_difference(parts, piece, lines):
+@given(
+    parts=st.lists(st.sampled_from(PARTS), max_size=12),
+    block=st.integers(1, 200),
+    piece=st.integers(1, 40),
+    lines=st.integers(0, 3),
+)
+def test_pieces_and_parsers_make_no_difference(parts, block, piece, lines):
     content = b"<r>" + b"".join(parts) + b"</r>"
     whole = (found(content), _read_or_not(content))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(xml, "PIECE", piece)
+        patch.setattr(xml, "BLOCK", block)
         patch.setattr(xml, "LINES", lines)
         patch.setattr(xml, "BATCH", 2)
         assert _same_place(found(content)) == _same_place(whole[0])
@@ -342,10 +346,11 @@ def _same_place(findings):
 
 
 def test_namespaces_of_open_elements_go_on_in_the_next_parser(monkeypatch):
-    monkeypatch.setattr(xml, "PIECE", 20)
+    monkeypatch.setattr(xml, "BLOCK", 20)
     monkeypatch.setattr(xml, "LINES", -1)
     nodes = (Node(None, ("r", "s", "x"), ""),)
-    inner = b'<p:s xmlns="" xmlns:q="u&amp;"><p:x><q:a>1</q:a></p:x>\n<q:x><p:a>2</p:a></q:x>\n<p:x><p:b>3</p:b></p:x></p:s>'
+    rows = b"<p:x><q:a>1</q:a></p:x>\n<q:x><p:a>2</p:a></q:x>\n<p:x><p:b>3</p:b></p:x>"
+    inner = b'<p:s xmlns="" xmlns:q="u&amp;">' + rows + b"</p:s>"
     content = b'<p:r xmlns:p="u&amp;" xmlns="v">' + inner + b"</p:r>"
     assert records(content, other(nodes=nodes, namespace="u&")) == {
         None: [(1, "/r/s/x[1]", "1", None), (2, "/r/s/x[2]", "2", None), (3, "/r/s/x[3]", None, "3")]
@@ -353,7 +358,7 @@ def test_namespaces_of_open_elements_go_on_in_the_next_parser(monkeypatch):
 
 
 def test_fields_around_many_records_are_kept_while_parsers_change(monkeypatch):
-    monkeypatch.setattr(xml, "PIECE", 30)
+    monkeypatch.setattr(xml, "BLOCK", 30)
     monkeypatch.setattr(xml, "LINES", -1)
     nodes = (Node("batch", ("r",), "", repeated=False), Node("row", ("r", "s", "x"), ""))
     names = {"batch": ("n", "m"), "row": ("a",)}
@@ -380,3 +385,11 @@ def test_a_field_beyond_the_limit_is_found():
 def test_nodes_that_no_document_could_hold_are_refused(nodes):
     with pytest.raises(MedpayError, match="dialect_fault"):
         read(b"<r/>", other(nodes=nodes), {"a": ("n",), "b": ("n",)})
+
+
+def test_a_link_that_means_absent_links_nothing():
+    nodes = (Node("x", ("r", "x"), ""), Node("y", ("r", "x", "y"), "", parent="x", link=("a",)))
+    content = b"<r><x><a>null</a><y/></x></r>"
+    assert found(content, other(nodes=nodes, nulls=("null",)), {"x": ("a",), "y": ("a",)}) == [
+        ("y", 1, 1, "a", "F113", None)
+    ]

@@ -7,7 +7,6 @@ import random
 import sys
 from collections import Counter
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from lxml import etree
@@ -28,8 +27,10 @@ VALUES = [
     "99999999999999.99", "999999999999999.99", "0.123", "0.1234", "123456789", "-1", "100000", "100001", "1,000", "１",
     "2024-02-29", "2023-02-29", "1900-02-29", "2000-02-29", "2024-2-1", "2024-13-01", "2024-04-31", "0999-01-01",
     "0000-01-01", "2024-01-31Z", " 2024-01-31", "2024-01-31 10:15:00", "2024-01-31T10:15:00", "2024-01-31 24:00:00",
-    "2024-02-30 10:15:00", "2024-01-31 10:15:60", "张三", "张三李四王", "𠮷𠮷𠮷𠮷", "𠮷𠮷𠮷𠮷𠮷", "住院", "住院 ", "3", "C-1",
-    "C-2", "B-<x>.", "A", "A1", "A床", "A床/", "B-]", "Ax\ny", "A\r", "A.....", "A......", "BX0001", "bx0001", "BX00011",
+    "2024-02-30 10:15:00", "2024-01-31 10:15:60", "张三", "张三李四王", "𠮷𠮷𠮷𠮷", "𠮷𠮷𠮷𠮷𠮷", "住院", "住院 ", "3",
+    "C-1",
+    "C-2", "B-<x>.", "A", "A1", "A床", "A床/", "B-]", "Ax\ny", "A\r", "A.....", "A......", "BX0001", "bx0001",
+    "BX00011",
     "x" * 30, "x" * 31, "null", "a&b", "\t", "\u3000", "\u00a0", "e\u0301",
 ]  # fmt: skip
 
@@ -63,7 +64,9 @@ def swap(element, rng):
 def rename(element, rng):
     one = chosen(element, rng)
     space = f"{{{etree.QName(element).namespace}}}" if element.tag.startswith("{") else ""
-    one.tag = rng.choice([f"{space}other", f"{space}claim_no", f"{space}line", "{urn:x}claim", chosen(element, rng).tag])
+    one.tag = rng.choice(
+        [f"{space}other", f"{space}claim_no", f"{space}line", "{urn:x}claim", chosen(element, rng).tag]
+    )
 
 
 def move(element, rng):
@@ -175,7 +178,7 @@ WIDE = {
     "type": "object",
     "properties": {
         "t": {"type": "string", "minLength": 2, "maxLength": 3},
-        "p": {"type": "string", "pattern": "^[^a-c\\]^-]+?(?:x|\\$|\\\"){1,2}$", "maxLength": 5},
+        "p": {"type": "string", "pattern": '^[^a-c\\]^-]+?(?:x|\\$|\\"){1,2}$', "maxLength": 5},
         "c": {"type": "string", "const": "是"},
         "n": {"type": "number", "enum": [0, Decimal("-1.5"), 20]},
         "i": {"type": "integer", "minimum": -3, "maximum": 12},

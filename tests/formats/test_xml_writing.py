@@ -78,7 +78,11 @@ def test_a_nested_message_is_read_back(data):
     parts = [numbers[:2], numbers[2:]] if data.draw(st.booleans()) else [numbers]
     chunks, lines = [], []
     for number, part in enumerate(parts):
-        of = [(one, *data.draw(st.tuples(CELL, CELL, CELL, CELL))) for one in part for _ in range(data.draw(st.integers(0, 2)))]
+        of = [
+            (one, *data.draw(st.tuples(CELL, CELL, CELL, CELL)))
+            for one in part
+            for _ in range(data.draw(st.integers(0, 2)))
+        ]
         lines += of
         chunks.append(
             {

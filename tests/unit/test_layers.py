@@ -24,7 +24,7 @@ ONLY_IN = {
     "rich": {"reports.console"},
     "narwhals": {"matching"},
     "numpy": {"characters", "formats", "judging", "repeats", "screening", "separating"},
-    "lxml": set(),
+    "lxml": {"formats.xml", "formats.xml_records"},
     "jsonschema": {"config"},
 }
 

@@ -48,7 +48,9 @@ class _Writer:
         self._top = top
         self._encoding = dialect.encoding or "utf-8"
         if self._encoding in NARROW:
-            lacking = [name for place in top for name in (place.name, *place.fields) if not _is_written(name, self._encoding)]
+            lacking = [
+                name for place in top for name in (place.name, *place.fields) if not _is_written(name, self._encoding)
+            ]
             if lacking:
                 raise MedpayError("dialect_fault", path=dialect.name, reason=f"{self._encoding}: {lacking[0]}")
         self._streams = [place for place in top if place.is_stream]
@@ -127,7 +129,7 @@ class _Writer:
         parts = [_field(name) for name in place.fields if name not in place.link]
         self._vet(place, frame)
         content = frame.select(pl.concat_str(pl.repeat("", pl.len()), *parts)).to_series()
-        for name, inner in ((name, one) for name, one in place.inner.items() if not one.holds_streams):
+        for inner in (one for one in place.inner.values() if not one.holds_streams):
             content += self._inner(inner, frame, chunk)
         root = self._namespace(len(place.path) - 1)
         return content if is_bare else f"<{place.name}{root}>" + content + f"</{place.name}>\n"
@@ -148,7 +150,9 @@ class _Writer:
         records = _none(place) if below is None or below.is_empty() else below
         link = list(place.link)
         _matched(place.node, records, frame)
-        inner = records.select(link).with_columns(self._rendered(place, records, chunk).str.strip_chars_end("\n").alias(TEXT))
+        inner = records.select(link).with_columns(
+            self._rendered(place, records, chunk).str.strip_chars_end("\n").alias(TEXT)
+        )
         together = inner.group_by(link, maintain_order=True).agg(
             pl.col(TEXT).str.join(""), pl.col(TEXT).len().alias(KEY)
         )

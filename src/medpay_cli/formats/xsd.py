@@ -115,7 +115,7 @@ def _type(field: Field, absent: tuple[str, ...]) -> Iterator[str]:
     """What the text of a field may be, or one of the words that mean that it is absent."""
     kinds = list(_kinds(field, is_due=not absent))
     if absent:
-        kinds.append(_restricted("xs:string", [[f'<xs:enumeration value={quoteattr(word)}/>' for word in absent]]))
+        kinds.append(_restricted("xs:string", [[f"<xs:enumeration value={quoteattr(word)}/>" for word in absent]]))
     if len(kinds) == 1:
         yield from kinds[0]
         return

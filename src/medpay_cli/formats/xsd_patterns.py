@@ -6,7 +6,9 @@ import re
 
 from medpay_cli.errors import MedpayError
 
-_PART = re.compile(r"\\(?P<escaped>.)|(?P<group>\(\?:)|(?P<class>\[)|(?P<lazy>[*+?}]\?)|(?P<end>[\^$])|(?P<plain>.)", re.S)
+_PART = re.compile(
+    r"\\(?P<escaped>.)|(?P<group>\(\?:)|(?P<class>\[)|(?P<lazy>[*+?}]\?)|(?P<end>[\^$])|(?P<plain>.)", re.S
+)
 _ITEM = re.compile(r"\\(?P<escaped>.)|(?P<plain>.)", re.S)
 # Escapes for characters that may stand in XML.
 _MEANT = {"t": "\t", "n": "\n", "r": "\r"}
@@ -58,7 +60,9 @@ def _class(text: str, at: int, name: str, pattern: str) -> tuple[str, int]:
             raise MedpayError("xsd_pattern", name=name, pattern=pattern)
         at = item.end()
         is_range = item["plain"] == "-" and not first and not pending_range and not text.startswith("]", at)
-        made.append("-" if is_range else _literal(item["escaped"], name, pattern) if item["escaped"] else _kept(item[0]))
+        made.append(
+            "-" if is_range else _literal(item["escaped"], name, pattern) if item["escaped"] else _kept(item[0])
+        )
         pending_range, first = is_range, False
     return "".join(made) + "]", at + 1
 
