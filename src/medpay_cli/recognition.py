@@ -49,7 +49,7 @@ def candidates(text: Input, layout: str | None = None) -> list[Candidate]:
     for name in dialects.names():
         dialect = dialects.load(name)
         used = layouts.load(dialect.layout)
-        if wanted in (None, used.id):
+        if dialect.format == "delimited" and wanted in (None, used.id):
             found.append(_held(text, head, used, dialect.fitted(used.names), is_whole=is_whole))
     return sorted(found, key=lambda one: (-one.fits, one.dialect))
 

@@ -126,7 +126,8 @@ def write(
 def _chosen(layout: str, dialect: str | None) -> tuple[Layout, Dialect]:
     used = layouts.load(layout)
     if dialect is None:
-        writing = [name for name in dialects.names() if layouts.load(dialects.load(name).layout).id == used.id]
+        delimited = [one for one in map(dialects.load, dialects.names()) if one.format == "delimited"]
+        writing = [one.name for one in delimited if layouts.load(one.layout).id == used.id]
         if len(writing) != 1:
             raise MedpayError("name_dialect", layout=used.id, found=", ".join(writing) or "-")
         dialect = writing[0]

@@ -167,7 +167,8 @@ def named(layout: str | None, dialect: str | None) -> tuple[Layout, Dialect] | N
     if layout is None:
         return None
     used = layouts.load(layout)
-    writing = [one for one in map(dialects.load, dialects.names()) if layouts.load(one.layout).id == used.id]
+    delimited = [one for one in map(dialects.load, dialects.names()) if one.format == "delimited"]
+    writing = [one for one in delimited if layouts.load(one.layout).id == used.id]
     if not writing:
         raise MedpayError("name_dialect", layout=used.id, found="-")
     return (used, writing[0].fitted(used.names)) if len(writing) == 1 else None

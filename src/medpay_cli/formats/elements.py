@@ -28,22 +28,22 @@ class Place:
     fields: tuple[str, ...]
     inner: Mapping[str, Place]
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Its local name."""
         return self.path[-1]
 
-    @property
+    @cached_property
     def link(self) -> tuple[str, ...]:
         """The fields that its records take from the one around them."""
         return self.node.link if self.node else ()
 
-    @property
+    @cached_property
     def is_repeated(self) -> bool:
         """Whether several may stand beside each other."""
         return self.node is not None and self.node.repeated
 
-    @property
+    @cached_property
     def is_stream(self) -> bool:
         """Whether its records belong to no other one."""
         return self.node is not None and self.node.parent is None

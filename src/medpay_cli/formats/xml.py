@@ -21,7 +21,7 @@ from medpay_cli.dialects import Dialect
 from medpay_cli.errors import ReadError
 from medpay_cli.formats import ROW, Batch, Names, prolog, rows
 from medpay_cli.formats.archive import Input
-from medpay_cli.formats.elements import Place, tree
+from medpay_cli.formats.elements import XSI, Place, tree
 from medpay_cli.formats.prolog import Prolog, declared
 from medpay_cli.formats.rows import Rows
 from medpay_cli.formats.xml_plain import Plain
@@ -37,6 +37,7 @@ BLOCK = 1 << 20
 PIECE = 30_000
 LINES = 4_000
 COUNTED = 65_535
+MOST_MISSES = 15
 SAFE = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
 PARSER: dict[str, Any] = {**SAFE, "remove_comments": True, "remove_pis": True, "encoding": "utf-8"}
 TOO_DEEP = "Excessive depth"
@@ -101,7 +102,10 @@ class _Reader:
         # The place of the record that was last read, if nothing stands behind it yet; whether the parser knows of it.
         self._between: Place | None = None
         self._is_stale = False
-        self._plains: dict[tuple[tuple[str, ...], str], Plain] = {}
+        self._plains: dict[tuple[tuple[str, ...], str, str | None], Plain] = {}
+        self._nulls = frozenset(dialect.nulls)
+        # How much is tried at a time; how often in turn nothing was plain; how many pieces to parse before the next.
+        self._size, self._misses, self._wait = BLOCK, 0, 0
         self._frames: dict[str | None, list[pl.DataFrame]] = {}
         self._ready: list[Callable[[], Batch]] = []
         # Where the document has been read to, and where the parser began (its first line holds a prefix of so many).
@@ -123,21 +127,29 @@ class _Reader:
     def read(self, block: bytes) -> None:
         """Take in the next bytes, up to the last end of a record in them; an empty block is the end."""
         carried = self._carried + block
-        first = self._end.search(carried) if block and self._between is None else None
-        at = self._piece(carried[: first.end()]) if first else 0
-        plain = self._plainly(carried, at) if block else 0
-        at += plain
-        if not plain:
-            ends = [found.end() for found in self._end.finditer(carried, at)] if block else []
-            ends = ends or [len(carried)]
-            # A parser may miss its turn where the last end tag of a piece stands in a comment: then each is tried.
-            for end, following in zip(ends, [*ends[1:], len(carried) + PIECE], strict=True):
-                is_overdue = self._at - self._began[0] > 2 * LINES
-                if end > at and (is_overdue or following - at > PIECE):
-                    at += self._piece(carried[at:end])
+        at = 0
+        while block and (taken := self._plainly(carried, at) or self._stretch(carried, at)):
+            at += taken
+        if not at or not block:
+            at = self._piece(carried[at:]) + at
         self._carried = carried[at:]
         if not block:
             self._finish()
+
+    def _stretch(self, carried: bytes, at: int) -> int:
+        """Parse on to the last end of a record in so many bytes; how many bytes that was.
+
+        It is the first end where one may have been missed: in a comment an end tag ends nothing.
+        """
+        last = 0
+        for found in self._end.finditer(carried, at):
+            if last and found.end() - at > PIECE:
+                break
+            last = found.end()
+            if self._between is None:
+                break
+        self._wait = max(self._wait - 1, 0)
+        return self._piece(carried[at:last]) if last else 0
 
     def batches(self, least: int) -> Iterator[Callable[[], Batch]]:
         """What was read, once there are so many records."""
@@ -158,23 +170,37 @@ class _Reader:
         self._frames = {}
 
     def _plainly(self, carried: bytes, at: int) -> int:
-        """Read the whole records that stand where the last one ended, if all are plain; how many bytes that was."""
+        """Read the whole records that stand where the last one ended, if all are plain; how many bytes that was.
+
+        A part that is not is halved. Where even little of it is plain, more and more is parsed before the next try.
+        """
         place = self._between
         around = self._records.open[-1] if place is not None and place.is_repeated else None
-        if place is None or around is None:
+        if place is None or around is None or self._wait:
             return 0
-        prefix = f"{around.element.prefix}:" if around.element.prefix else ""
-        end = f"</{prefix}{place.name}>".encode()
-        piece = carried[at : max(carried.rfind(end) + len(end), at)]
-        plain = self._plains.setdefault((place.path, prefix), Plain(place, prefix, frozenset(self._dialect.nulls)))
-        taken = plain.taken(piece, self._at, around.path, around.counts[place.name])
-        if taken is None:
-            return 0
+        name = _qualified(around.element, place.name)
+        nil = _nil(around.element)
+        made = Plain(place, around.element.prefix, nil, self._nulls)
+        plain = self._plains.setdefault((place.path, name, nil), made)
+        while True:
+            end = carried.rfind(f"</{name}>".encode(), at, at + self._size)
+            if end < 0:
+                return 0
+            piece = carried[at : end + len(name) + 3]
+            taken = plain.taken(piece, self._at, around.path, around.counts[place.name])
+            if taken is not None:
+                break
+            if self._size <= 2 * PIECE:
+                self._misses = min(2 * self._misses + 1, MOST_MISSES)
+                self._wait = self._misses
+                return 0
+            self._size //= 2
+        self._size, self._misses = min(2 * self._size, BLOCK), 0
         if not self._frames:
             self._flush()
-        for name, frame in taken.items():
+        for node, frame in taken.items():
             if frame.height:
-                self._frames.setdefault(name, []).append(frame)
+                self._frames.setdefault(node, []).append(frame)
         around.counts[place.name] += taken[place.node.name if place.node else None].height
         self._moved(piece)
         self._is_stale = True
@@ -272,9 +298,19 @@ def _is_error(entry: Any) -> bool:
     return bool(entry.level >= etree.ErrorLevels.ERROR)
 
 
+def _qualified(element: Element, name: str) -> str:
+    """A name as it is written beside this element."""
+    return f"{element.prefix}:{name}" if element.prefix else name
+
+
+def _nil(element: Element) -> str | None:
+    """How xsi:nil is written in this element."""
+    prefix = next((prefix for prefix, uri in element.nsmap.items() if uri == XSI and prefix), None)
+    return f' {prefix}:nil="true"' if prefix else None
+
+
 def _start_tag(element: Element) -> bytes:
     """An element's start tag, with every namespace that is in force in it and no other attribute."""
     spaces = {None: "", **element.nsmap}
     told = "".join(f" xmlns{f':{prefix}' if prefix else ''}={quoteattr(uri or '')}" for prefix, uri in spaces.items())
-    name = etree.QName(element).localname
-    return f"<{f'{element.prefix}:' if element.prefix else ''}{name}{told}>".encode()
+    return f"<{_qualified(element, etree.QName(element).localname)}{told}>".encode()

@@ -21,7 +21,7 @@ from medpay_cli.formats.elements import Place
 ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&"}
 NOT_BLANK = r"[^ \t\n]"
 TAG, TEXT = "tag", "text"
-OPENS, CLOSES, EMPTY = range(3)
+OPENS, CLOSES, EMPTY, NIL = KINDS = range(4)
 
 Whole = np.ndarray[tuple[int], np.dtype[np.int64]]
 Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
@@ -29,10 +29,12 @@ Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 @dataclass(frozen=True)
 class Plain:
-    """How the records of one place are written plainly, their tags with this prefix (`p:` or none)."""
+    """How the records of one place are written plainly: the prefix of their tags, how xsi:nil is written, and which
+    words mean absent."""
 
     top: Place
-    prefix: str
+    prefix: str | None
+    nil: str | None
     absent: frozenset[str]
 
     @cached_property
@@ -53,9 +55,12 @@ class Plain:
 
     @cached_property
     def tags(self) -> pl.Enum:
-        """Every tag there may be: three of each element, places before fields."""
-        names = [self.prefix + name for name in (*(place.name for place in self.places), *self.fields)]
-        return pl.Enum([tag for name in names for tag in (name, f"/{name}", f"{name}/")])
+        """Every tag there may be: KINDS of each element, places before fields."""
+        prefix = f"{self.prefix}:" if self.prefix else ""
+        names = [prefix + name for name in (*(place.name for place in self.places), *self.fields)]
+        # Where nil cannot be written stands what is no tag.
+        nil = self.nil or "<"
+        return pl.Enum([tag for name in names for tag in (name, f"/{name}", f"{name}/", f"{name}{nil}/")])
 
     @cached_property
     def parents(self) -> Whole:
@@ -93,7 +98,7 @@ class Plain:
         lines = line + head.count("\n") + np.concatenate(([0], np.cumsum(ends)[:-1]))
         if "&" in body:
             text = text.str.replace_many(ENTITIES)
-        made = _Tokens(self, tags // 3, tags % 3, text, lines)
+        made = _Tokens(self, tags // len(KINDS), tags % len(KINDS), text, lines)
         return made.frames(path, count) if made.are_in_place else None
 
 
@@ -141,12 +146,14 @@ class _Tokens:
     @cached_property
     def opened(self) -> Flags:
         """Which begin a field with a text."""
-        return np.logical_and(~self.is_place, self.kinds == OPENS)
+        opened: Flags = ~self.is_place & (self.kinds == OPENS)
+        return opened
 
     @cached_property
     def starts(self) -> Flags:
         """Which begin a field."""
-        return np.logical_and(~self.is_place, self.kinds != CLOSES)
+        starts: Flags = ~self.is_place & (self.kinds != CLOSES)
+        return starts
 
     @property
     def are_in_place(self) -> bool:
@@ -157,7 +164,7 @@ class _Tokens:
         follows = np.flatnonzero(self.opened) + 1
         return bool(
             self.before[-1] == -1
-            and not (self.is_place & ((self.kinds == EMPTY) | (before != due))).any()
+            and not (self.is_place & ((self.kinds >= EMPTY) | (before != due))).any()
             and np.array_equal(closes, follows)
             and (self.elements[follows] == self.elements[follows - 1]).all()
             and (before[self.starts] >= 0).all()

@@ -29,7 +29,7 @@ Cells = dict[str, str | None]
 Element = Any  # lxml has no types
 
 
-@dataclass
+@dataclass(slots=True)
 class Open:
     """An element of a place: what was met in it so far. `taken` are the records of the nodes that belong to it."""
 
@@ -231,9 +231,10 @@ class Records:
         else:
             row = rows.add(cells, one.line, one.path)
             rows.faults += [Fault(code, row, one.line, one.path, name, value=value) for code, name, value in one.faults]
-        known = {name: None if name in one.ambiguous else value for name, value in cells.items()}
-        for inner in one.taken:
-            self._put(inner, {**around, node.name: known})
+        if one.taken:
+            known = {name: None if name in one.ambiguous else value for name, value in cells.items()}
+            for inner in one.taken:
+                self._put(inner, {**around, node.name: known})
 
 
 def _shown(name: Any) -> str:
