@@ -174,6 +174,20 @@ def test_what_is_not_plain_is_left_to_the_parser(name):
     assert place.taken(PLAINLY + NOT_PLAIN[name], 1, "/r/s", 0) is None
 
 
+def test_elements_may_have_chinese_names():
+    dialect = other(nodes=(Node(None, ("账单", "记录"), ""),))
+    content = ("<账单>" + "<记录><a>1</a></记录>" * 100 + "</账单>").encode()
+    assert passed_by(content, dialect, FLAT_NAMES) == 99
+    assert read(content, dialect)[2] == {None: 100}
+
+
+def test_places_are_right_behind_records_that_were_not_parsed():
+    content = b"<r>" + b"\n<x><a>1</a></x>" * 1000 + b"\n<x><a>1</a></y>\n</r>"
+    with pytest.raises(ReadError) as caught:
+        read(content)
+    assert (caught.value.code, caught.value.value) == ("F216", "1002:16: tag name mismatch")
+
+
 def test_what_is_plain_is_found_again_between_what_is_not():
     """One in ten thousand records holds a comment; most others are read without the parser."""
     plain, odd = b"<x><a>1</a><b>2</b></x>\n", b"<x><a>1<!-- --></a><b>2</b></x>\n"

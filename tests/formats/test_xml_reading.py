@@ -216,9 +216,9 @@ ATTACKS = {
 @pytest.mark.parametrize("name", ATTACKS)
 def test_a_doctype_is_refused_before_anything_is_parsed(name, monkeypatch):
     monkeypatch.setattr(xml, "etree", None)
-    begun = time.perf_counter()
+    begun = time.process_time()
     [(code, _)] = found(ATTACKS[name])
-    assert (code, time.perf_counter() - begun < 1) == ("F217", True)
+    assert (code, time.process_time() - begun < 1) == ("F217", True)
 
 
 BOMBS = {
@@ -230,7 +230,6 @@ BOMBS = {
     "many attributes": (b"<r " + b" ".join(b'a%d="1"' % one for one in range(200_000)) + b"/>", "F204"),
     "a prolog without end": (b"<!--" + b"-\n" * 2_000_000, "F204"),
     "many strangers": (b"<r><x>" + b"".join(b"<y%d/>" % one for one in range(400_000)) + b"</x></r>", "F204"),
-    "a record without end": (b"<r><x>" + b"<a/>" * 5_000_000, "F204"),
     "a doctype in the content": (b"<r><!DOCTYPE r></r>", "F216"),
 }
 
@@ -238,10 +237,17 @@ BOMBS = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused_at_once(name):
     content, expected = BOMBS[name]
-    begun = time.perf_counter()
+    begun = time.process_time()
     [(code, _)] = found(content)
     assert code == expected
-    assert time.perf_counter() - begun < (5 if name == "a record without end" else 1)
+    assert time.process_time() - begun < 1
+
+
+def test_a_record_without_end_is_refused_at_the_limit_of_a_line():
+    """What is parsed waits in memory until its record ends."""
+    content = b"<r><x>" + b"<a/>" * 1_000_000
+    assert found(content, other(limits=Limits(line=1 << 20)))[0][0] == "F204"
+    assert found(content[:1_000_000], other(limits=Limits(line=1 << 20)))[0][0] == "F216"
 
 
 def test_nothing_but_the_input_is_opened(tmp_path):

@@ -182,11 +182,12 @@ class _Reader:
         nil = _nil(around.element)
         made = Plain(place, around.element.prefix, nil, self._nulls)
         plain = self._plains.setdefault((place.path, name, nil), made)
+        mark = f"</{name}>".encode()
         while True:
-            end = carried.rfind(f"</{name}>".encode(), at, at + self._size)
+            end = carried.rfind(mark, at, at + self._size)
             if end < 0:
                 return 0
-            piece = carried[at : end + len(name) + 3]
+            piece = carried[at : end + len(mark)]
             taken = plain.taken(piece, self._at, around.path, around.counts[place.name])
             if taken is not None:
                 break
