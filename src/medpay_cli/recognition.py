@@ -60,6 +60,12 @@ FIRST = {b"<": "xml", b"{": "json", b"[": "json"}
 ALSO = {"json": ("json", "ndjson"), "delimited": ("delimited", "fixed")}
 
 
+def forms(source: Input) -> tuple[str, ...]:
+    """The formats that a file which begins so may be of."""
+    form = sniffed(source)
+    return ALSO.get(form, (form,))
+
+
 def candidates(source: Input, asked: str | None, layout: str | None = None) -> list[Candidate]:
     """Every shipped dialect (of that layout, if one is named) held against an input, the best first.
 
@@ -72,7 +78,7 @@ def candidates(source: Input, asked: str | None, layout: str | None = None) -> l
     found = []
     for name in dialects.names():
         dialect = dialects.load(name)
-        if dialect.format in ALSO.get(form, (form,)) and (wanted is None or wanted in ids(dialect)):
+        if dialect.format in forms(source) and (wanted is None or wanted in ids(dialect)):
             parts, written = fitted(dialect)
             found.append(
                 _held_in_lines(text, head, parts, written, is_whole=is_whole)

@@ -140,10 +140,13 @@ def _opened(source: Source) -> list[tuple[Input, ReadError | None]]:
 
 
 def _judged(source: Input, broken: ReadError | None, layout: str | None, dialect: str | None, terms: Terms) -> _Made:
-    used, written = named(layout, dialect) or (NO_LAYOUT, dialects.load(dialect) if dialect else NO_DIALECT)
+    used, written = NO_LAYOUT, dialects.load(dialect) if dialect else NO_DIALECT
     try:
         if broken is not None:
+            # What was named is checked all the same.
+            used, written = fitted(written, layout) if dialect and layout != NONE else (used, written)
             raise broken
+        used, written = named(source, layout, dialect) or (used, written)
         if layout == NONE:
             used, written = _structure(source, written if dialect else None, terms)
         elif used is NO_LAYOUT:
@@ -166,8 +169,9 @@ def _structure(source: Input, dialect: Dialect | None, terms: Terms) -> tuple[Pa
     return {None: used}, written
 
 
-def named(layout: str | None, dialect: str | None) -> tuple[Parts, Dialect] | None:
-    """The layouts and dialect that were named, or follow from what was; None where the file must be looked at.
+def named(source: Input, layout: str | None, dialect: str | None) -> tuple[Parts, Dialect] | None:
+    """The layouts and dialect that were named, or the only ones of the layout and the input's format; None where the
+    records must be looked at.
 
     Raises MedpayError.
     """
@@ -181,6 +185,8 @@ def named(layout: str | None, dialect: str | None) -> tuple[Parts, Dialect] | No
     writing = [one for one in map(dialects.load, dialects.names()) if used.id in ids(one)]
     if not writing:
         raise MedpayError("name_dialect", layout=used.id, found="-")
+    forms = recognition.forms(source)
+    writing = [one for one in writing if one.format in forms]
     return fitted(writing[0], None if writing[0].nodes else layout) if len(writing) == 1 else None
 
 

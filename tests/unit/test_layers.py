@@ -24,7 +24,7 @@ ONLY_IN = {
     "rich": {"reports.console"},
     "narwhals": {"matching"},
     "numpy": {"characters", "formats", "judging", "repeats", "screening", "separating", "sides"},
-    "lxml": {"formats.sheets", "formats.workbook"},
+    "lxml": {"formats.sheets", "formats.workbook", "formats.xml", "formats.xml_records", "formats.xsd"},
     "xlsxwriter": {"formats.sheet_writing"},
     "fastexcel": set(),
     "jsonschema": {"config"},
