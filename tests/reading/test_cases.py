@@ -169,7 +169,7 @@ def test_a_last_record_cut_off_leaves_the_file_unjudged(tmp_path):
     assert (document["exit_code"], document["files"][0]["verdict"]) == (3, "not_judged")
     assert places(document) == [(3, 3, None, "F206")]
     assert document["findings"][0]["message"] == (
-        "the last record has 3 fields (expected 7) and no line end: the file was cut off"
+        "the last record is not complete (3, expected 7) and has no line end: the file was cut off"
     )
 
 

@@ -85,7 +85,7 @@ def _faults(dialect: Dialect, names: Names) -> Iterator[str]:
     known = {one.name: one for one in dialect.parts}
     for node in dialect.parts:
         shown = f"nodes {node.name}: "
-        around = [one for one in dialect.parts if one.path == node.path[: len(one.path)] and one is not node]
+        around = [one for one in dialect.parts if one.path == node.path[: len(one.path)] and one != node]
         if not node.path or not all(map(NAME.fullmatch, node.path)):
             yield f"{shown}path /{'/'.join(node.path)}"
         # Nobody could tell from its rows in which of the records they stood.
