@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from medpay_cli import config, layouts, money
+from medpay_cli.dialects import RECORDS
 from medpay_cli.errors import MedpayError
 
-RECORDS = "records"
 # The count in a 3201 or 3202 request: settlements, which are the records of a detail file.
 COUNT = "fixmedins_setl_cnt"
 REQUESTS = ("3201", "3202")

@@ -9,6 +9,8 @@ from pathlib import Path
 from medpay_cli import config
 from medpay_cli.errors import MedpayError
 
+# The item of a control line that is the number of records.
+RECORDS = "records"
 # Encodings in which a host system counts the columns of its lines.
 COUNTED = ("gb18030", "gbk", "gb2312", "big5")
 

@@ -14,7 +14,7 @@ import polars as pl
 from medpay_cli import checks, control, files, findings, formats, money, repeats
 from medpay_cli.checks import Check, Flagged
 from medpay_cli.control import Declared
-from medpay_cli.dialects import Dialect
+from medpay_cli.dialects import RECORDS, Dialect
 from medpay_cli.errors import InternalError, MedpayError, ReadError
 from medpay_cli.findings import ERROR, FileVerdict, Findings, Some
 from medpay_cli.formats import LINE, PATH, ROW, Batch, LineKind, lines
@@ -380,13 +380,11 @@ def _declared(batch: Batch, layout: Layout) -> Iterator[Declared]:
     """What the control lines beside a batch declare of the file; other items say nothing of its records."""
     sums = [one.name for one in layout.money]
     for place, name, text in batch.declared:
-        if name == control.RECORDS or name in sums:
+        if name == RECORDS or name in sums:
             try:
                 yield control.declared(name, text, place)
             except MedpayError as err:
-                raise ReadError(
-                    "F220", value=f"{place}: {name}", expected="N" if name == control.RECORDS else "N.NN"
-                ) from err
+                raise ReadError("F220", value=f"{place}: {name}", expected="N" if name == RECORDS else "N.NN") from err
 
 
 def _hold_against(made: Judgement[T], declared: Iterable[Declared]) -> None:

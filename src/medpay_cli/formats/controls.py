@@ -36,8 +36,14 @@ def told(line: bytes, place: str, how: ControlLine, dialect: Dialect) -> Items:
     return tuple(Told(place, name, text) for name, text in zip(how.items, fields, strict=True) if name)
 
 
-def line(place: str, how: ControlLine, dialect: Dialect, values: Mapping[str, str]) -> str:
-    """A control line of these values of its items; others stay empty. Raises MedpayError where it cannot be read so."""
+def lines(place: str, dialect: Dialect, values: Mapping[str, str]) -> list[str]:
+    """The control line at a place, if the dialect has one, with these values of its items; others stay empty.
+
+    Raises MedpayError where it would not be read so.
+    """
+    how = dialect.head if place == HEAD else dialect.tail
+    if how is None:
+        return []
     texts = [values.get(name, "") for name in how.items]
     if how.spans:
         made = widened(how.begins, dialect.counted_in)
@@ -55,7 +61,7 @@ def line(place: str, how: ControlLine, dialect: Dialect, values: Mapping[str, st
         said = {}
     if any(said.get(name) != text for name, text in values.items() if name in how.items):
         raise MedpayError("dialect_fault", path=dialect.name, reason=f"control {place}")
-    return made
+    return [made]
 
 
 def _fields(text: str, dialect: Dialect) -> list[str]:

@@ -12,6 +12,8 @@ import numpy as np
 
 # A noncharacter, which no text should hold: one that does cannot be widened.
 FILLER = "\ufdd0"
+# Pieces that stay in the processor's cache take half the time of one sweep.
+PIECE = 1 << 16
 
 Widths = np.ndarray[tuple[int], np.dtype[np.uint8]]
 
@@ -23,10 +25,15 @@ def widened(text: str, encoding: str) -> str:
     """
     if not encoding or text.isascii():
         return text
+    return "".join(_widened(text[at : at + PIECE], encoding) for at in range(0, len(text), PIECE))
+
+
+def _widened(text: str, encoding: str) -> str:
     points = np.frombuffer(text.encode("utf-32-le"), np.uint32)
     widths = _widths(encoding)[np.minimum(points, 0x10000)]
-    wide = np.full(int(widths.sum(dtype=np.int64)), ord(FILLER), np.uint32)
-    wide[np.cumsum(widths, dtype=np.int64) - widths] = points
+    behind = np.cumsum(widths, dtype=np.uint32)
+    wide = np.full(behind[-1], ord(FILLER), np.uint32)
+    wide[behind - widths] = points
     return wide.tobytes().decode("utf-32-le")
 
 

@@ -25,8 +25,11 @@ from medpay_cli.formats.archive import Input
 from medpay_cli.formats.cells import absent, trimmed, unshifted
 from medpay_cli.formats.cutting import BOM, Cut, Cutter
 from medpay_cli.formats.header import check_header, columns
+from medpay_cli.formats.joining import write
 from medpay_cli.formats.quoting import cells
 from medpay_cli.formats.separators import shortened
+
+__all__ = ("scan", "write")
 
 # One that a part does not hold stands for a line end inside quotes while Polars parses.
 STAND_INS = tuple(bytes([byte]) for byte in range(0x1E, 0x0D, -1))
@@ -400,7 +403,7 @@ class _Part:
         place = {name: pl.col(str(number)) for number, name in enumerate(names, 1)}
         for case in self.dialect.shifted:
             if case.width == width:
-                place |= unshifted(case, place, self.dialect)
+                place |= unshifted(case, place, {name: pl.col(name) for name in frame.columns}, self.dialect)
         return frame.select(
             ROW,
             LINE,

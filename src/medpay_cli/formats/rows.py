@@ -22,7 +22,7 @@ class Fault:
     """
 
     code: str
-    row: int
+    row: int | None
     line: int | None = None
     path: str | None = None
     field: str | None = None
@@ -75,9 +75,20 @@ class Rows:
         return batch(self.node, frame, self.faults, self.records, dialect)
 
 
-def batch(node: str | None, text: pl.DataFrame, faults: Sequence[Fault], records: int, dialect: Dialect) -> Batch:
+def batch(
+    node: str | None,
+    text: pl.DataFrame,
+    faults: Sequence[Fault],
+    records: int,
+    dialect: Dialect,
+    *,
+    is_odd: bool | None = None,
+) -> Batch:
     """A batch of a text frame (ROW, LINE, PATH and the layout's fields): empty cells are absent, spaces are taken off
-    where the dialect says so, and a record with a field beyond the limit is no longer among those that fit."""
+    where the dialect says so, and a record with a field beyond the limit is no longer among those that fit.
+
+    `is_odd` is what the caller already knows of odd characters; else every cell is looked at.
+    """
     names = tuple(name for name in text.columns if name not in (ROW, LINE, PATH))
     text = text.with_columns(
         absent(pl.when(pl.col(name) != "").then(pl.col(name)), dialect).alias(name) for name in names
@@ -97,7 +108,7 @@ def batch(node: str | None, text: pl.DataFrame, faults: Sequence[Fault], records
         faults=pl.concat([_findings(found), *notes]).sort("line", "row", "field", "code", maintain_order=True),
         records=records,
         kinds=np.full(records, LineKind.RECORD, np.uint8),
-        is_odd=_is_odd(text, names),
+        is_odd=_is_odd(text, names) if is_odd is None else is_odd,
         node=node,
     )
 
