@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from medpay_cli import config, layouts, money
+from medpay_cli.dialects import RECORDS
 from medpay_cli.errors import MedpayError
 
-RECORDS = "records"
 # The count in a 3201 or 3202 request: settlements, which are the records of a detail file.
 COUNT = "fixmedins_setl_cnt"
 REQUESTS = ("3201", "3202")
@@ -57,7 +57,7 @@ def expected(text: str) -> Declared:
         name, mark, value = part.partition("=")
         if not mark or not name:
             raise MedpayError("side_option", option="--expect", text=text, form="records=N,COL=AMOUNT")
-        made = made.joined(_declared(name, value, "--expect"))
+        made = made.joined(declared(name, value, "--expect"))
     return made
 
 
@@ -72,7 +72,7 @@ def load(path: str) -> Declared:
     made = Declared()
     for name in (COUNT, *(one.name for one in layouts.load("ledger_total").money)):
         if name in node:
-            made = made.joined(_declared(RECORDS if name == COUNT else name, str(node[name]), path))
+            made = made.joined(declared(RECORDS if name == COUNT else name, str(node[name]), path))
     if made == Declared():
         raise MedpayError("no_totals", path=path)
     return made
@@ -83,7 +83,8 @@ def joined(declarations: Iterable[Declared]) -> Declared:
     return reduce(Declared.joined, declarations, Declared())
 
 
-def _declared(name: str, value: str, origin: str) -> Declared:
+def declared(name: str, value: str, origin: str) -> Declared:
+    """One count or sum as it was written. Raises MedpayError where it is no number."""
     if not (NUMBER_OF_RECORDS if name == RECORDS else AMOUNT).fullmatch(value):
         raise MedpayError("declared_fault", path=origin, name=name, value=value)
     return Declared(int(value)) if name == RECORDS else Declared(amounts={name: Decimal(value)})

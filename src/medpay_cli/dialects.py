@@ -9,6 +9,11 @@ from pathlib import Path
 from medpay_cli import config
 from medpay_cli.errors import MedpayError
 
+# The item of a control line that is the number of records.
+RECORDS = "records"
+# Encodings in which a host system counts the columns of its lines.
+COUNTED = ("gb18030", "gbk", "gb2312", "big5")
+
 
 @dataclass(frozen=True)
 class Shifted:
@@ -49,16 +54,33 @@ class Node:
 
 
 @dataclass(frozen=True)
+class ControlLine:
+    """A first or last line that says how many records there are and what they sum up to.
+
+    `items` says what each of its fields means: nothing (""), RECORDS, the sum of a money field of that name, or
+    something else that is only kept. `begins` is its first text, `spans` where each item stands in a line of fixed
+    width.
+    """
+
+    items: tuple[str, ...]
+    begins: str = ""
+    spans: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
 class Dialect:
     """A party's file habits. Without a header, a record of width n holds the layout's first n fields.
 
     With one, columns are found by name, in the layout's order unless `free_order`; `headings` says which field a name
     of the partner's own means, `other_columns` whether there may be more than the layout's. `preamble` counts the
-    lines before the header or the first record, `footer` is how each line after the last record begins.
+    lines before the header or the first record, `footer` is how each line after the last record begins. The control
+    line `head` stands behind the preamble, `tail` before the footer.
 
     `nodes` are the parts of a nested message; `namespace` is that of every element (XML), `embedded` are the paths
     whose value is text that holds JSON, `numbers` says whether amounts are written as JSON numbers, `sheet` names the
     sheet of a workbook, `positions` a field's first and last column of text (from 1) where lines have a fixed width.
+    A column is a character, or a byte of the encoding `counted_in`. `line_end` and `trailing_delimiter` are what is
+    written; either is read.
     """
 
     name: str
@@ -70,7 +92,10 @@ class Dialect:
     numbers: bool = False
     sheet: str | None = None
     positions: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    counted_in: str = ""
     delimiter: str = "\t"
+    trailing_delimiter: bool = False
+    line_end: str = "\n"
     quote: str = ""
     encoding: str | None = None
     header: bool = False
@@ -80,6 +105,8 @@ class Dialect:
     headings: Mapping[str, str] = field(default_factory=dict)
     preamble: int = 0
     footer: tuple[str, ...] = ()
+    head: ControlLine | None = None
+    tail: ControlLine | None = None
     final_line_end: bool = False
     limits: Limits = Limits()
     trim: bool = False
@@ -94,30 +121,61 @@ class Dialect:
         path = ("records", "record") if self.format == "xml" else ()
         return self.nodes or (Node(None, path, self.layout),)
 
+    @property
+    def above(self) -> int:
+        """How many lines stand before the header or the first record."""
+        return self.preamble + (self.head is not None)
+
     def fitted(self, names: tuple[str, ...]) -> Dialect:
         """The dialect for a layout of these fields; without widths a record has them all.
 
         Raises MedpayError for what no file could mean.
         """
-        fields = len(names)
-        reasons = [f"widths {width} > {fields}" for width in self.widths if width > fields]
-        for case in self.shifted:
-            columns = (case.width, case.skip, *case.empty, *case.amount, *case.not_amount)
-            reasons += [f"shifted {column} > {case.width}" for column in columns if column > case.width]
-            if case.width not in (self.widths or (fields,)):
-                reasons.append(f"shifted {case.width}, widths {self.widths or fields}")
-            if not (case.empty or case.amount or case.not_amount):
-                reasons.append("shifted: empty, amount, not_amount")
-        if not self.header and max(self.widths, default=fields) > self.limits.columns:
-            reasons.append(f"limits columns {self.limits.columns}")
-        reasons += [f"headings {name}" for name in sorted(set(self.headings.values()) - set(names))]
-        if self.headings and not self.header:
-            reasons.append("headings, header = false")
-        if not self.delimiter.isascii() or self.delimiter in ("\r", "\n", self.quote):
-            reasons.append(f"delimiter {self.delimiter!r}")
+        is_fixed = self.format == "fixed"
+        reasons = [*self._fixed_faults(names)] if is_fixed else [*self._width_faults(names), *self._delimiter_faults()]
+        reasons += [f"footer {begins!r}" for begins in self.footer if "\n" in begins]
         if reasons:
             raise MedpayError("dialect_fault", path=self.name, reason="; ".join(reasons))
-        return self if self.header or self.widths else replace(self, widths=(fields,))
+        if self.header or self.widths:
+            return self
+        width = max(last for _, last in self.positions.values()) if is_fixed else len(names)
+        return replace(self, widths=(width,))
+
+    def _width_faults(self, names: tuple[str, ...]) -> Iterator[str]:
+        fields = len(names)
+        yield from (f"widths {width} > {fields}" for width in self.widths if width > fields)
+        for case in self.shifted:
+            columns = (case.width, case.skip, *case.empty, *case.amount, *case.not_amount)
+            yield from (f"shifted {column} > {case.width}" for column in columns if column > case.width)
+            if case.width not in (self.widths or (fields,)):
+                yield f"shifted {case.width}, widths {self.widths or fields}"
+            if not (case.empty or case.amount or case.not_amount):
+                yield "shifted: empty, amount, not_amount"
+        if not self.header and max(self.widths, default=fields) > self.limits.columns:
+            yield f"limits columns {self.limits.columns}"
+        yield from (f"headings {name}" for name in sorted(set(self.headings.values()) - set(names)))
+        if self.headings and not self.header:
+            yield "headings, header = false"
+
+    def _delimiter_faults(self) -> Iterator[str]:
+        if not self.delimiter.isascii() or {*self.delimiter} & {"\r", "\n", self.quote}:
+            yield f"delimiter {self.delimiter!r}"
+        if self.quote and len(self.delimiter) > 1:
+            yield f"delimiter {self.delimiter!r}, quote {self.quote!r}"
+
+    def _fixed_faults(self, names: tuple[str, ...]) -> Iterator[str]:
+        yield from (f"positions {name}" for name in self.positions if name not in names)
+        behind = 0
+        for name, (first, last) in sorted(self.positions.items(), key=lambda one: one[1]):
+            if first > last or first <= behind:
+                yield f"positions {name} {first}..{last}"
+            behind = last
+        if not self.positions:
+            yield "positions"
+        if len(self.widths) > 1 or min(self.widths, default=behind) < behind:
+            yield f"widths {self.widths}, positions {behind}"
+        unfit = ("quote", "header", "headings", "shifted", "mixed_widths", "trailing_delimiter")
+        yield from (f"{key}, format = fixed" for key in unfit if getattr(self, key))
 
     def check_links(self, names: Mapping[str | None, tuple[str, ...]]) -> None:
         """Raises MedpayError where a node takes a field that its own layout or its parent's lacks."""
@@ -148,11 +206,12 @@ def load(name: str) -> Dialect:
     document = config.load(config.DIALECT, name)
     same = (
         "format", "namespace", "numbers", "sheet", "delimiter", "quote", "encoding", "header", "other_columns",
-        "free_order", "headings", "preamble", "final_line_end", "trim", "mixed_widths",
+        "free_order", "headings", "preamble", "final_line_end", "trim", "mixed_widths", "trailing_delimiter",
+        "line_end",
     )  # fmt: skip
     plain = {key: document[key] for key in same if key in document}
     nodes = tuple(_node(node, body, name) for node, body in document.get("nodes", {}).items())
-    fault = next(_faults(nodes), None)
+    fault = next(_faults(nodes), None) or next(_text_faults(document), None)
     if fault:
         raise MedpayError("dialect_fault", path=name, reason=fault)
     return Dialect(
@@ -161,7 +220,11 @@ def load(name: str) -> Dialect:
         nodes=nodes,
         embedded=tuple(map(_steps, document.get("embedded", ()))),
         positions={field: (first, last) for field, (first, last) in document.get("positions", {}).items()},
+        # In the dialect's own encoding, whatever a file turns out to be in.
+        counted_in=document["encoding"] if document.get("counted_in") == "bytes" else "",
         nulls=tuple(document.get("nulls", ())),
+        head=_control("head", document),
+        tail=_control("tail", document),
         footer=tuple(document.get("footer", ())),
         limits=Limits(**document.get("limits", {})),
         widths=tuple(sorted(document.get("widths", ()))),
@@ -194,6 +257,27 @@ def _node(node: str, body: config.Document, name: str) -> Node:
         parent=body.get("parent"),
         link=tuple(body.get("link", ())),
     )
+
+
+def _control(place: str, document: config.Document) -> ControlLine | None:
+    control = document.get("control", {})
+    items = control.get(place)
+    if items is None:
+        return None
+    spans = tuple((first, last) for first, last in items.values()) if isinstance(items, dict) else ()
+    return ControlLine(tuple(items), control.get(f"{place}_begins", ""), spans)
+
+
+def _text_faults(document: config.Document) -> Iterator[str]:
+    """What the schema of dialects cannot say of lines."""
+    form, control = document["format"], document.get("control", {})
+    for place in ("head", "tail"):
+        if place in control and form != ("fixed" if isinstance(control[place], dict) else "delimited"):
+            yield f"control {place}, format = {form}"
+        spans = control[place].values() if isinstance(control.get(place), dict) else ()
+        yield from (f"control {place} {first}..{last}" for first, last in spans if first > last)
+    if document.get("counted_in") == "bytes" and document.get("encoding") not in COUNTED:
+        yield f"counted_in = bytes, encoding = {document.get('encoding')}"
 
 
 def _steps(path: str) -> tuple[str, ...]:

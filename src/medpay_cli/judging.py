@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import BinaryIO, Generic, TypeVar
@@ -11,11 +11,11 @@ from typing import BinaryIO, Generic, TypeVar
 import numpy as np
 import polars as pl
 
-from medpay_cli import checks, files, findings, formats, money, repeats
+from medpay_cli import checks, control, files, findings, formats, money, repeats
 from medpay_cli.checks import Check, Flagged
 from medpay_cli.control import Declared
-from medpay_cli.dialects import Dialect
-from medpay_cli.errors import InternalError, ReadError
+from medpay_cli.dialects import RECORDS, Dialect
+from medpay_cli.errors import InternalError, MedpayError, ReadError
 from medpay_cli.findings import ERROR, FileVerdict, Findings, Some
 from medpay_cli.formats import LINE, PATH, ROW, Batch, LineKind, lines
 from medpay_cli.formats.archive import Input
@@ -102,6 +102,7 @@ class _Desk(Generic[T]):
         self.made = Judgement[T](blank(source, self.layout, dialect, node), Findings(), again=self._again)
         self.lines = self.unfit = 0
         self.widths = Counter[int]()
+        self.declared: list[Declared] = []
         self.last: Batch | None = None
         if self.keys:
             self.keys.clear()
@@ -130,8 +131,8 @@ class _Desk(Generic[T]):
         return _Judged(
             found=list(self._found(batch, flagged, faults)),
             rejected=batch.records - int(fine.sum()),
-            totals=_sums(amounts),
-            rejected_totals=_sums(rejected),
+            totals=money.sums(amounts),
+            rejected_totals=money.sums(rejected),
             kinds=kinds,
             keys=self._fingerprints(batch, rows),
             also=self._also(batch, flagged, amounts),
@@ -186,7 +187,8 @@ class _Desk(Generic[T]):
         return pl.col(PATH) + f"/{name}" if PATH in rows.columns else pl.lit(None, pl.String)
 
     def take(self, batch: Batch, judged: _Judged[T]) -> None:
-        """Take in what was found of a batch."""
+        """Take in what was found of a batch. Raises ReadError F220 for a control line that declares no number."""
+        self.declared += _declared(batch, self.layout)
         made, verdict = self.made, self.made.verdict
         for some in judged.found:
             made.findings.put(some, verdict.records, self.lines)
@@ -217,7 +219,7 @@ class _Desk(Generic[T]):
             verdict.is_read = False
         elif self.unfit == verdict.records and self.widths:
             permitted = " | ".join(str(width) for width in self.dialect.widths or last.permitted)
-            skipped = self.dialect.preamble + self.dialect.header
+            skipped = self.dialect.above + self.dialect.header
             expected = f"{named(self.dialect.delimiter)}: {permitted}"
             _stop(self.made, ReadError("F201", split_counts(self.source, skipped), expected))
         elif self.unfit == verdict.records and UNDECODABLE in codes:
@@ -272,7 +274,7 @@ class _Desk(Generic[T]):
             counted = frame.with_columns(pl.Series(MARK, times[rows])).filter(pl.col(MARK) > 1)
             newly = counted.filter(~pl.col(_REJECTED))
             verdict.rejected += newly.height
-            sums = _sums(newly.select(pl.col(_AMOUNT + one.name).alias(one.name) for one in self.layout.money))
+            sums = money.sums(newly.select(pl.col(_AMOUNT + one.name).alias(one.name) for one in self.layout.money))
             verdict.rejected_totals = _added(verdict.rejected_totals, sums)
             yield findings.frame(
                 REPEATED, counted, file=verdict.path, member=verdict.member, node=verdict.node,
@@ -333,14 +335,16 @@ def judge_nodes(
 def _close(desks: list[_Desk[T]], terms: Terms) -> None:
     """What only the whole file shows."""
     is_empty = not any(desk.made.verdict.records for desk in desks)
-    if is_empty and not terms.allow_empty and terms.declared.records != 0:
+    # What was declared of the file holds for all of it only.
+    declared = [terms.declared, *(desks[0].declared if not terms.at_most else ())]
+    if is_empty and not terms.allow_empty and all(one.records != 0 for one in declared):
         for desk in desks:
             desk.made.verdict.verdict = NOT_JUDGED
         _stop(desks[0].made, ReadError(EMPTY))
     for desk in desks:
         desk.close()
         desk.reject_repeated()
-    _hold_against(desks[0].made, terms.declared)
+    _hold_against(desks[0].made, declared)
 
 
 def blank(source: Input, layout: Layout, dialect: Dialect, node: str | None = None) -> FileVerdict:
@@ -374,12 +378,24 @@ def _key(layout: Layout) -> pl.Expr:
     return pl.struct(layout.key).struct.json_encode() if layout.key else pl.lit(None, pl.String)
 
 
-def _hold_against(made: Judgement[T], declared: Declared) -> None:
+def _declared(batch: Batch, layout: Layout) -> Iterator[Declared]:
+    """What the control lines beside a batch declare of the file; other items say nothing of its records."""
+    sums = [one.name for one in layout.money]
+    for place, name, text in batch.declared:
+        if name == RECORDS or name in sums:
+            try:
+                yield control.declared(name, text, place)
+            except MedpayError as err:
+                raise ReadError("F220", value=f"{place}: {name}", expected="N" if name == RECORDS else "N.NN") from err
+
+
+def _hold_against(made: Judgement[T], declared: Iterable[Declared]) -> None:
     """Leave a file unjudged that holds other than what was declared of it."""
     verdict = made.verdict
     if verdict.verdict == NOT_JUDGED:
         return
-    for name, found, expected in declared.contradicted(verdict.records, verdict.totals):
+    contradicted = (some for one in declared for some in one.contradicted(verdict.records, verdict.totals))
+    for name, found, expected in dict.fromkeys(contradicted):
         verdict.verdict = NOT_JUDGED
         made.findings.add(
             findings.frame(
@@ -406,10 +422,3 @@ def _stop(made: Judgement[T], err: ReadError) -> None:
 
 def _added(sums: dict[str, Decimal], more: dict[str, Decimal]) -> dict[str, Decimal]:
     return {name: money.total((amount, more.get(name))) for name, amount in sums.items()}
-
-
-def _sums(amounts: pl.DataFrame) -> dict[str, Decimal]:
-    try:
-        return amounts.sum().row(0, named=True) if amounts.width else {}
-    except pl.exceptions.PolarsError:  # beyond 38 digits
-        return {name: money.total(amounts[name]) for name in amounts.columns}

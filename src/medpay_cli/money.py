@@ -46,6 +46,14 @@ def total(values: Iterable[Decimal | None]) -> Decimal:
     return result
 
 
+def sums(amounts: pl.DataFrame) -> dict[str, Decimal]:
+    """The exact sum of every column."""
+    try:
+        return amounts.sum().row(0, named=True) if amounts.width else {}
+    except pl.exceptions.PolarsError:  # beyond 38 digits
+        return {name: total(amounts[name]) for name in amounts.columns}
+
+
 def written(value: Decimal, scale: int) -> str:
     """An amount as we write it everywhere: yuan with exactly `scale` decimals, never `-0.00`."""
     exact = value.quantize(Decimal(1).scaleb(-scale), context=_CONTEXT)

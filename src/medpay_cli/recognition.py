@@ -119,10 +119,10 @@ def structure(text: Input, dialect: Dialect | None) -> tuple[Layout, Dialect]:
         written = Dialect("", "", delimiter=mark, quote='"', widths=(size,))
     else:
         size = first_size(text, dialect)
-        # The header is one line more that is no record.
+        # The control line and the header are lines more that are no records.
         written = replace(
-            dialect, header=False, preamble=dialect.preamble + dialect.header, widths=(size,), mixed_widths=False,
-            shifted=(), headings={},
+            dialect, header=False, preamble=dialect.above + dialect.header, head=None, widths=(size,),
+            mixed_widths=False, shifted=(), headings={},
         )  # fmt: skip
     if size > written.limits.columns:
         raise ReadError("F204", value=str(size), expected=f"<= {written.limits.columns}")
@@ -136,7 +136,7 @@ def _held_in_lines(text: Input, head: bytes, parts: Parts, dialect: Dialect, *, 
     if dialect.encoding and known(dialect.encoding) != text.encoding and not head.isascii():
         return Candidate(dialect.name, _shown(parts), 0, 0, f"{text.encoding}")
     if not is_whole:
-        dialect = replace(dialect, footer=(), final_line_end=False)
+        dialect = replace(dialect, footer=(), tail=None, final_line_end=False)
     sample = replace(text, member=None, spool=cast("BinaryIO", io.BytesIO(head)))
     return _held(sample, parts, dialect)
 

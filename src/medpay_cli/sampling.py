@@ -131,7 +131,10 @@ def _chosen(layout: str, dialect: str | None) -> tuple[Layout, Dialect]:
         if len(writing) != 1:
             raise MedpayError("name_dialect", layout=used.id, found=", ".join(writing) or "-")
         dialect = writing[0]
-    return used, dialects.load(dialect).fitted(used.names)
+    named = dialects.load(dialect).fitted(used.names)
+    if named.format != "delimited" or named.head or named.tail:
+        raise MedpayError("cannot_sample", dialect=named.name)
+    return used, named
 
 
 def _chance(seed: int, purpose: str) -> random.Random:
@@ -361,7 +364,7 @@ def _is_writable(text: str, dialect: Dialect) -> bool:
         _encoded(text, dialect)
     except UnicodeEncodeError:
         return False
-    return dialect.delimiter not in text and text not in dialect.nulls
+    return dialect.delimiter not in text + dialect.delimiter[:-1] and text not in dialect.nulls
 
 
 # Faults.

@@ -59,16 +59,22 @@ LAYOUTS = ROOT / "docs" / "layouts.md"
 @pytest.fixture
 def followed(tmp_path):
     """The page docs/layouts.md, followed word for word: what each of its commands said."""
-    for kind, name in (("json", "my_bill.json"), ("toml", "my_bill.toml"), ("csv", "partner.csv")):
-        (content,) = blocks(LAYOUTS, kind)
-        (tmp_path / name).write_text(content, encoding="utf-8")
+    shown = {
+        "json": ["my_bill.json"],
+        "toml": ["my_bill.toml", "control.toml", "fixed.toml"],
+        "csv": ["partner.csv"],
+        "text": ["control.txt", "fixed.txt"],
+    }
+    for kind, names in shown.items():
+        for name, content in zip(names, blocks(LAYOUTS, kind), strict=True):
+            (tmp_path / name).write_text(content, encoding="utf-8")
     commands = [line for block in blocks(LAYOUTS) for line in block.splitlines()]
     return {command: run(command, tmp_path) for command in commands}, tmp_path
 
 
 def test_every_command_about_layouts_and_dialects_works(followed):
     done, _ = followed
-    assert len(done) == 6
+    assert len(done) == 9
     assert {command: (one.returncode, one.stderr) for command, one in done.items() if one.returncode} == {}
 
 

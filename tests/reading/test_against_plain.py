@@ -22,7 +22,7 @@ from plain_reader import BOM, Description, Fault, Record, read
 from medpay_cli import characters, dialects, formats, layouts
 from medpay_cli.errors import ReadError
 from medpay_cli.files import Source
-from medpay_cli.formats import Batch, archive, cutting, delimited
+from medpay_cli.formats import Batch, archive, cutting, delimited, separators
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.cutting import Cut
 
@@ -44,6 +44,8 @@ DESCRIBED = {
     "spaces": Description(DETAIL, (2, 3, 5), nulls=("null",), delimiter=" "),
     "neighbours": Description(DETAIL, (2, 3, 4), mixed=True, delimiter=";"),
     "single": Description(DETAIL, (1,), nulls=("null",)),
+    "bars": Description(DETAIL, (7, 8), nulls=("null",), delimiter="|@|"),
+    "pairs": Description(DETAIL, (2, 3, 4), mixed=True, delimiter="||"),
     "quoted": Description(DETAIL, (7, 8), nulls=("null",), delimiter=",", quote='"'),
     "quoted few": Description(DETAIL, (2, 3), mixed=True, delimiter=",", quote='"'),
     "quoted one": Description(DETAIL, (1,), delimiter=",", quote='"'),
@@ -55,6 +57,8 @@ OWN = {
     "spaces": 'layout = "ledger_detail"\ndelimiter = " "\nwidths = [2, 3, 5]\nnulls = ["null"]\n',
     "neighbours": 'layout = "ledger_detail"\ndelimiter = ";"\nwidths = [2, 3, 4]\nmixed_widths = true\n',
     "single": 'layout = "ledger_detail"\ndelimiter = "\\t"\nwidths = [1]\nnulls = ["null"]\n',
+    "bars": 'layout = "ledger_detail"\ndelimiter = "|@|"\nwidths = [7, 8]\nnulls = ["null"]\n',
+    "pairs": 'layout = "ledger_detail"\ndelimiter = "||"\nwidths = [2, 3, 4]\nmixed_widths = true\n',
     "quoted": 'layout = "ledger_detail"\ndelimiter = ","\nquote = \'"\'\nwidths = [7, 8]\nnulls = ["null"]\n',
     "quoted few": 'layout = "ledger_detail"\ndelimiter = ","\nquote = \'"\'\nwidths = [2, 3]\nmixed_widths = true\n',
     "quoted one": 'layout = "ledger_detail"\ndelimiter = ","\nquote = \'"\'\nwidths = [1]\n',
@@ -165,13 +169,16 @@ def test_any_sequence_of_quotes_separators_and_text_reads_the_same(folder, part,
 def tokens(name: str) -> st.SearchStrategy[bytes]:
     """Short files in which every token may stand beside every other one."""
     mark = damaged.delimiter(DESCRIBED[name])
-    return st.lists(st.sampled_from([token.replace(b"\t", mark) for token in TOKENS]), max_size=24).map(b"".join)
+    pieces = [bytes([byte]) for byte in mark] if len(mark) > 1 else []
+    return st.lists(
+        st.sampled_from([*(token.replace(b"\t", mark) for token in TOKENS), *pieces]), max_size=24
+    ).map(b"".join)  # fmt: skip
 
 
 @given(st.data())
 @settings(max_examples=100, deadline=None)
 def test_any_sequence_of_separators_marks_and_text_reads_the_same(folder, data):
-    name = data.draw(st.sampled_from(["neighbours", "spaces", "single", "quoted one"]))
+    name = data.draw(st.sampled_from(["neighbours", "spaces", "single", "quoted one", "bars", "pairs"]))
     content = data.draw(tokens(name))
     same(folder, name, content, data.draw(st.sampled_from((8 << 20, 8, 1))))
 
@@ -193,7 +200,7 @@ def ledgers(draw, name: str) -> bytes:
     return start + b"".join(lines) + last
 
 
-@pytest.mark.parametrize("name", ["nhsa-3202-upload", "nhsa-3202-result", "pipes", "commas", "quoted"])
+@pytest.mark.parametrize("name", ["nhsa-3202-upload", "nhsa-3202-result", "pipes", "commas", "quoted", "bars"])
 @given(data=st.data())
 @settings(max_examples=40, deadline=None)
 def test_ledgers_with_any_damage_read_the_same(folder, name, data):
@@ -264,6 +271,30 @@ def test_records_with_a_stray_carriage_return_share_one_frame(folder):
 
 def test_a_line_of_nothing_but_delimiters_is_not_parsed_into_columns(folder):
     assert groups(folder, SEVEN + b"\n" + b"\t" * 100_000 + b"\n") == [(7, 1, True), (100_001, 1, False)]
+
+
+EVERY = bytes(byte for byte in range(1, 0x80) if byte not in b"\r\n")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a|@|@|b\n|@||@|\n|@|@|@|\n|@@|\n|\n@|@|@\n" * 3,
+        b"a|@|" + EVERY + b"|@|" + EVERY * 2 + b"\nb|@|c|@|\xffd\n" + EVERY + b"\n\nS|@|" + b"\x00" + b"\r|@|x\r\n",
+        b"a|@|b|@|\xff\n" + b"\t~!" + b"|@|" * 6 + b"\n",
+    ],
+    ids=["overlaps", "every character of ASCII", "undecodable"],
+)
+@pytest.mark.parametrize("part", (8 << 20, 64, 1))
+def test_separators_of_several_characters_are_found_from_the_left(folder, content, part):
+    for name, mark in (("bars", b"|@|"), ("pairs", b"||")):
+        same(folder, name, content.replace(b"|@|", mark), part)
+
+
+def test_where_every_character_stands_none_can_stand_for_a_separator(folder):
+    dialect = load(folder, "bars")
+    assert separators.shortened(Cut(EVERY + b"\0|@|", b""), dialect) is None
+    assert separators.shortened(Cut(EVERY + b"|@|", b""), dialect)[1].delimiter == "\0"
 
 
 def opened(folder: Path, container: str, content: bytes) -> Input:

@@ -100,7 +100,7 @@ def test_why_is_told_by_row_and_line_of_the_input():
         ["row", "line", "code", "field", "message"],
         ["2", "3", "L103", "medfee_sumamt",
          "medfee_sumamt total medical fee: '1.005' does not have the format money(16,2)"],
-        ["3", "4", "F101", "", "record has 3 fields, expected 7"],
+        ["3", "4", "F101", "", "record has 3 fields or columns, expected 7"],
     ]  # fmt: skip
 
 

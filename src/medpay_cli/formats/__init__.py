@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import partial
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 
 from medpay_cli.parallel import in_order
 
@@ -42,6 +42,14 @@ class LineKind(IntEnum):
     HEAD = 4
 
 
+class Told(NamedTuple):
+    """What a control line says: its place (head or tail), the name of the item, its text as it stands."""
+
+    place: str
+    name: str
+    text: str
+
+
 @dataclass(frozen=True)
 class Batch:
     """A run of whole records of one node. Rows count from 1 within the batch until `placed` in the file.
@@ -51,9 +59,10 @@ class Batch:
     no lines of records what each record is. `is_odd` tells whether some character stands there that no cell should
     hold; `columns` says in which column (from 1) a field stands, where a format has columns.
 
-    Of delimited text only: `lines` counts its lines (LINE counts from 1 within the batch too; in other formats it is
+    Of lines of text only: `lines` counts its lines (LINE counts from 1 within the batch too; in other formats it is
     the line in the file, or null). `permitted` are the widths that a record may
-    have, `open_width` that of the last record of the file if its line has no end.
+    have, `open_width` that of the last record of the file if its line has no end. `declared` is what the control lines
+    around it say.
     """
 
     text: pl.DataFrame
@@ -69,6 +78,7 @@ class Batch:
     widths: dict[int, int] = field(default_factory=dict)
     permitted: tuple[int, ...] = ()
     open_width: int | None = None
+    declared: tuple[Told, ...] = ()
 
 
 def of(name: str) -> Any:

@@ -19,18 +19,23 @@ def absent(cell: pl.Expr, dialect: Dialect) -> pl.Expr:
     return pl.when(~cell.is_in(dialect.nulls)).then(cell) if dialect.nulls else cell
 
 
-def unshifted(case: Shifted, place: dict[str, pl.Expr], dialect: Dialect) -> dict[str, pl.Expr]:
-    """The fields of a record in which column `skip` is none, wherever the case's conditions hold."""
+def unshifted(
+    case: Shifted, place: dict[str, pl.Expr], columns: dict[str, pl.Expr], dialect: Dialect
+) -> dict[str, pl.Expr]:
+    """The fields of a record in which column `skip` is none, wherever the case's conditions hold.
+
+    `columns` are the record's by their number, `place` are those of the fields.
+    """
     is_amount = money.grammar(16, 2)
-    columns = {number: absent(pl.col(str(number)), dialect) for number in range(1, case.width + 1)}
+    present = {number: absent(columns[str(number)], dialect) for number in range(1, case.width + 1)}
     holds = pl.all_horizontal(
-        *(columns[number].is_null() for number in case.empty),
-        *(columns[number].str.contains(is_amount).fill_null(value=False) for number in case.amount),
-        *(~columns[number].str.contains(is_amount).fill_null(value=False) for number in case.not_amount),
+        *(present[number].is_null() for number in case.empty),
+        *(present[number].str.contains(is_amount).fill_null(value=False) for number in case.amount),
+        *(~present[number].str.contains(is_amount).fill_null(value=False) for number in case.not_amount),
     )
-    kept = [number for number in columns if number != case.skip]
+    kept = [columns[str(number)] for number in present if number != case.skip]
     return {
-        name: pl.when(holds).then(pl.col(str(kept[index])) if index < len(kept) else None).otherwise(cell)
+        name: pl.when(holds).then(kept[index] if index < len(kept) else None).otherwise(cell)
         for index, (name, cell) in enumerate(place.items())
     }
 

@@ -11,7 +11,7 @@ import numpy as np
 from medpay_cli.characters import LF
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import ReadError
-from medpay_cli.formats import quoting
+from medpay_cli.formats import Told, controls, quoting
 
 # Parts of 16 MiB are 7 % faster and take 60 % more memory.
 PART = 8 << 20
@@ -23,7 +23,8 @@ class Cut:
     """Some whole records: as they stand, and `shape`, in which every delimiter and line end is one of the records.
 
     `broken` says where records with broken quoting begin, `unclosed` that a quote opens behind them all that never
-    closes. `last` is the end of the file, `foot` the number of lines of the footer behind it.
+    closes. `last` is the end of the file; `head` lines before it and `foot` lines behind it are no records, and
+    `declared` is what the control lines among them say.
     """
 
     block: bytes
@@ -31,7 +32,9 @@ class Cut:
     broken: tuple[int, ...] = ()
     unclosed: bool = False
     last: bool = False
+    head: int = 0
     foot: int = 0
+    declared: tuple[Told, ...] = ()
 
     def joined(self, other: Cut) -> Cut:
         """Both as one."""
@@ -47,6 +50,8 @@ class Cutter:
         self._dialect = dialect
         self._mark = dialect.quote.encode()
         self._ahead = self._first()
+        self._passed = 0
+        self._declared: tuple[Told, ...] = ()
 
     def _first(self) -> bytes:
         first = self._line().removeprefix(BOM)
@@ -57,26 +62,42 @@ class Cutter:
     def line(self) -> bytes:
         """The next line; empty at the end. Raises ReadError F204 for one beyond the limit."""
         line, self._ahead = self._ahead or self._line(), b""
+        self._passed += line != b""
         return line
 
-    def parts(self) -> Iterator[Cut]:
-        """What is left, in parts of whole records without the footer.
+    def skip(self) -> None:
+        """Go past the preamble and the control line. Raises ReadError F204, F220."""
+        for _ in range(self._dialect.preamble):
+            self.line()
+        if self._dialect.head:
+            self._declared = controls.told(self.line(), controls.HEAD, self._dialect.head, self._dialect)
 
-        Raises ReadError F204, F213 where the end of the last line is missing, F214 where the footer is.
+    def parts(self) -> Iterator[Cut]:
+        """What is left, in parts of whole records; the lines around them that are no records are only counted.
+
+        Raises ReadError F204, F213 where the end of the last line is missing, F214 where the footer or the control line
+        is, F220 where that cannot be read.
         """
+        head, declared = self._passed, self._declared
+        for cut in self._parts():
+            yield replace(cut, head=head, declared=declared + cut.declared)
+            head, declared = 0, ()
+
+    def _parts(self) -> Iterator[Cut]:
+        foot = len(self._dialect.footer) + (self._dialect.tail is not None)
         waiting: Cut | None = None
         for cut in self._cuts():
             if waiting is None:
                 waiting = cut
-            elif cut.shape.count(b"\n") <= len(self._dialect.footer):
-                waiting = waiting.joined(cut)  # the footer may begin in the part before
+            elif cut.shape.count(b"\n") <= foot:
+                waiting = waiting.joined(cut)  # the foot may begin in the part before
             else:
                 yield waiting
                 waiting = cut
         last = replace(waiting or Cut(b"", b""), last=True)
         if last.block and self._dialect.final_line_end and not last.block.endswith(b"\n"):
             raise ReadError("F213")
-        yield last if last.unclosed else self._without_footer(last)
+        yield last if last.unclosed else self._without_foot(last)
 
     def _cuts(self) -> Iterator[Cut]:
         rest, self._ahead = self._ahead, b""
@@ -128,17 +149,23 @@ class Cutter:
         shape = quoting.shape(block, self._dialect)
         return Cut(block[: shape.done], shape.hidden, shape.broken)
 
-    def _without_footer(self, cut: Cut) -> Cut:
-        """The last part without its last lines. Raises ReadError F214 where they do not begin as the footer does."""
+    def _without_foot(self, cut: Cut) -> Cut:
+        """The last part without its last lines. Raises ReadError F214 where they do not begin as they should."""
         at = len(cut.block)
         for begins in reversed(self._dialect.footer):
-            at = cut.shape.rfind(b"\n", 0, max(at - 1, 0)) + 1
+            at = _line_before(cut, at)
             if not cut.block.startswith(begins.encode(), at):
                 raise ReadError("F214", expected=begins)
+        declared: tuple[Told, ...] = ()
+        if self._dialect.tail:
+            behind, at = at, _line_before(cut, at)
+            declared = controls.told(cut.block[at:behind], controls.TAIL, self._dialect.tail, self._dialect)
         foot = cut.block[at:]
         broken = tuple(place for place in cut.broken if place < at)
         lines = foot.count(b"\n") + (foot != b"" and not foot.endswith(b"\n"))
-        return replace(cut, block=cut.block[:at], shape=cut.shape[:at], broken=broken, foot=lines)
+        return replace(
+            cut, block=cut.block[:at], shape=cut.shape[:at], broken=broken, foot=lines, declared=declared
+        )  # fmt: skip
 
     def _line(self) -> bytes:
         limit = self._dialect.limits.line
@@ -148,3 +175,8 @@ class Cutter:
                 raise ReadError("F212", value="CR", expected="LF | CR LF")
             raise ReadError("F204", value=f"> {limit}", expected=f"<= {limit}")
         return line
+
+
+def _line_before(cut: Cut, at: int) -> int:
+    """Where the line begins that ends before that place."""
+    return cut.shape.rfind(b"\n", 0, max(at - 1, 0)) + 1

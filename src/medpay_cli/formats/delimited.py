@@ -7,6 +7,7 @@ the same separators as its first one (nearly every part) goes to Polars whole, t
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,11 @@ from medpay_cli.formats.archive import Input
 from medpay_cli.formats.cells import absent, trimmed, unshifted
 from medpay_cli.formats.cutting import BOM, Cut, Cutter
 from medpay_cli.formats.header import check_header, columns
+from medpay_cli.formats.joining import write
 from medpay_cli.formats.quoting import cells
+from medpay_cli.formats.separators import shortened
+
+__all__ = ("scan", "write")
 
 # One that a part does not hold stands for a line end inside quotes while Polars parses.
 STAND_INS = tuple(bytes([byte]) for byte in range(0x1E, 0x0D, -1))
@@ -45,15 +50,14 @@ def scan(source: Input, dialect: Dialect, fields: Names, width: int | None = Non
     names = fields[None]
     with source.open() as stream:
         cutter = Cutter(stream, dialect)
-        skipped = [cutter.line() for _ in range(dialect.preamble)]
+        cutter.skip()
         header: tuple[str, ...] | None = None
         if dialect.header and (line := cutter.line()):
             header = columns(line, dialect)
             check_header(header, names, dialect, line, iter(cutter.line, b""))
             dialect = replace(dialect, widths=(len(header),))
-        head = sum(line != b"" for line in skipped) + (header is not None)
         for number, cut in enumerate(cutter.parts()):
-            part = _Part(cut, dialect, names, header, width, head if number == 0 else 0)
+            part = _Part(cut, dialect, names, header, width)
             if number == 0 and width is None:
                 width = dialect.held_width(part.read().fits)
                 part = replace(part, width=width)
@@ -95,21 +99,26 @@ class _Spans:
 
 @dataclass(frozen=True)
 class _Part:
-    """Some whole records, and how to read them; `head` lines of the file stand before them that are no records."""
+    """Some whole records, and how to read them; a delimiter was `longer` than it is now by so many bytes."""
 
     cut: Cut
     dialect: Dialect
     names: tuple[str, ...]
     header: tuple[str, ...] | None
     width: int | None
-    head: int = 0
+    longer: int = 0
 
     def read(self) -> Batch:
         """Split into fields, decide which records fit, and name their columns."""
+        longer = len(self.dialect.delimiter) - 1
+        short = shortened(self.cut, self.dialect) if longer else None
+        return replace(self, cut=short[0], dialect=short[1], longer=longer)._read() if short else self._read()
+
+    def _read(self) -> Batch:
         empty = np.empty(0, np.int64)
         split = (self._regular() or self._irregular()) if self.cut.block else _Split([], empty)
         if self.cut.unclosed:
-            line = self.cut.block.count(b"\n") + self.head + 1
+            line = self.cut.block.count(b"\n") + self.cut.head + 1
             fault = (len(split.lines) + 1, line, "F205", None)
             split = replace(split, lines=np.append(split.lines, line), faults=[*split.faults, fault])
         return self._batch(split)
@@ -142,13 +151,18 @@ class _Part:
         body[(raw == LF) & (shape != LF)] = self._stand_in[0]
         return body.tobytes()
 
+    @property
+    def _is_plain_only(self) -> bool:
+        """Whether no byte is left that could stand for what Polars must not see."""
+        return len(self.dialect.delimiter) > 1 or (self._holds_line_ends and self._stand_in is None)
+
     def _regular(self) -> _Split | None:
         """One group, if every record is as wide as the first one; None otherwise.
 
         Polars refuses a record with too many fields and pads one with too few. So where it accepts the part, and the
         part holds exactly the delimiters that full records have, no record can be short either.
         """
-        if self.cut.broken or (self._holds_line_ends and self._stand_in is None):
+        if self.cut.broken or self._is_plain_only:
             return None
         shape = self.cut.shape
         raw = np.frombuffer(shape, np.uint8)
@@ -165,7 +179,7 @@ class _Part:
             raise InternalError("tie_out", what="records", left=records, right=fields.height)
         if size not in self._allowed and fields.to_series(size - 1).null_count() < records:
             return None
-        lines = np.arange(records, dtype=np.int64) + self.head + 1
+        lines = np.arange(records, dtype=np.int64) + self.cut.head + 1
         if self._holds_line_ends:
             lines = self._line_of(np.concatenate(([0], np.flatnonzero(raw == LF)[: records - 1] + 1)).astype(np.int64))
         return _Split([_Group(size, np.arange(1, records + 1, dtype=np.int64), lines, fields)], lines)
@@ -185,7 +199,7 @@ class _Part:
     def _line_of(self, starts: Whole) -> Whole:
         """The line in which each of these bytes stands."""
         ends = np.flatnonzero(np.frombuffer(self.cut.block, np.uint8) == LF)
-        return np.searchsorted(ends, starts).astype(np.int64) + self.head + 1
+        return np.searchsorted(ends, starts).astype(np.int64) + self.cut.head + 1
 
     def _irregular(self) -> _Split:
         """Group the records by their number of fields; blank and undecodable ones become faults."""
@@ -196,7 +210,7 @@ class _Part:
         starts = np.concatenate(([0], ends[:-1] + 1)).astype(np.int64)
         terminated = (ends < len(raw)) & (ends > starts)
         stops = ends - (terminated & (raw[np.maximum(ends - 1, 0)] == CR))
-        delimiters = np.flatnonzero(raw == ord(self.dialect.delimiter))
+        delimiters = self._delimiters()
         sizes = np.searchsorted(delimiters, stops) - np.searchsorted(delimiters, starts) + 1
         blank = stops == starts
         rows = np.cumsum(~blank)
@@ -211,7 +225,7 @@ class _Part:
         odd[np.searchsorted(ends, marks[(marks == 0) | (raw[marks - 1] == LF)])] = True
         if self._is_quoted:
             odd |= sizes == 1  # "" alone is a record, an empty line is none
-        if self._holds_line_ends and self._stand_in is None:
+        if self._is_plain_only:
             odd[:] = True
         broken = np.zeros(len(ends), bool)
         broken[np.searchsorted(starts, self.cut.broken)] = True
@@ -229,6 +243,13 @@ class _Part:
         else:
             raise InternalError("not_reproduced", what="undecodable lines")
         return _Split(groups, lines[~blank], lines[blank], faults)
+
+    def _delimiters(self) -> Whole:
+        """Where each one begins."""
+        mark, shape = self.dialect.delimiter.encode(), self.cut.shape
+        if len(mark) > 1:
+            return np.array([found.start() for found in re.finditer(re.escape(mark), shape)], np.int64)
+        return np.flatnonzero(np.frombuffer(shape, np.uint8) == mark[0]).astype(np.int64)
 
     def _groups(self, spans: _Spans, readable: Flags, odd: Flags) -> list[_Group] | None:
         """The readable records by their number of fields; None where some are not UTF-8."""
@@ -288,7 +309,8 @@ class _Part:
             except UnicodeDecodeError as err:
                 bad.append(number)
                 own = self.dialect.encoding == "utf-8"
-                values.append(f"0x{err.object[err.start]:02x} @ {err.start + 1}" if own else None)
+                at = err.start + 1 + self.longer * err.object.count(self.dialect.delimiter.encode(), 0, err.start)
+                values.append(f"0x{err.object[err.start]:02x} @ {at}" if own else None)
         return np.array(bad, np.int64), values
 
     def _batch(self, split: _Split) -> Batch:
@@ -327,7 +349,7 @@ class _Part:
             text = text.filter(~pl.col(ROW).is_in(long["row"].implode()))
         text, notes = trimmed(text, self.names) if self.dialect.trim else (text, [])
         block = self.cut.block
-        lines = self.head + block.count(b"\n") + (block != b"" and not block.endswith(b"\n")) + self.cut.unclosed
+        lines = self.cut.head + block.count(b"\n") + (block != b"" and not block.endswith(b"\n")) + self.cut.unclosed
         is_open = self.cut.last and block != b"" and not block.endswith(b"\n")
         return Batch(
             text=text,
@@ -344,12 +366,13 @@ class _Part:
             open_width=next((group.size for group in split.groups if len(split.lines) in group.rows), None)
             if is_open
             else None,
+            declared=self.cut.declared,
         )
 
     def _kinds(self, split: _Split, lines: int) -> Bytes:
         """What each line is: see LineKind."""
         kinds = np.full(lines + self.cut.foot, LineKind.MORE, np.uint8)
-        kinds[: self.head] = kinds[lines:] = LineKind.HEAD
+        kinds[: self.cut.head] = kinds[lines:] = LineKind.HEAD
         kinds[split.lines - 1] = LineKind.RECORD
         kinds[split.blank - 1] = LineKind.BLANK
         return kinds
@@ -380,7 +403,7 @@ class _Part:
         place = {name: pl.col(str(number)) for number, name in enumerate(names, 1)}
         for case in self.dialect.shifted:
             if case.width == width:
-                place |= unshifted(case, place, self.dialect)
+                place |= unshifted(case, place, {name: pl.col(name) for name in frame.columns}, self.dialect)
         return frame.select(
             ROW,
             LINE,

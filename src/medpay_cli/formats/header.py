@@ -27,10 +27,12 @@ def columns(line: bytes, dialect: Dialect) -> tuple[str, ...]:
     try:
         found = cells(record, dialect) if dialect.quote else record.decode().split(dialect.delimiter)
     except UnicodeDecodeError as err:
-        bad = f"0x{err.object[err.start]:02x} @ {dialect.preamble + 1}:{err.start + 1}"
+        bad = f"0x{err.object[err.start]:02x} @ {dialect.above + 1}:{err.start + 1}"
         raise ReadError("F202", value=bad, expected=dialect.encoding) from err
     if not found:
         raise ReadError("F207", value=dialect.quote)
+    if dialect.trailing_delimiter and found[-1] == "":
+        found.pop()
     return tuple(dialect.headings.get(name, name) for name in found)
 
 
@@ -137,7 +139,7 @@ def delimiter_counts(source: Input) -> dict[str, int]:
 def first_size(source: Input, dialect: Dialect) -> int:
     """The number of fields of the header, else of the first record. Raises ReadError F208 where there is none."""
     with source.open() as stream:
-        skipped = [stream.readline(LONGEST_HEADER) for _ in range(dialect.preamble)]
+        skipped = [stream.readline(LONGEST_HEADER) for _ in range(dialect.above)]
         head = stream.read(LONGEST_HEADER)
     record = (head if skipped else head.removeprefix(BOM)).lstrip(b"\r\n")
     if not record:
@@ -167,7 +169,9 @@ def _look_elsewhere(names: tuple[str, ...], dialect: Dialect, line: bytes, follo
     for number, below in zip(range(1, FAR), following, strict=False):
         if next(_splitting(below, names, dialect), None) == dialect.delimiter:
             at = dialect.preamble + number
-            raise ReadError("F207", value=f"{at + 1} (preamble = {at})", expected=str(dialect.preamble + 1))
+            raise ReadError(
+                "F207", value=f"{dialect.above + number + 1} (preamble = {at})", expected=str(dialect.above + 1)
+            )
 
 
 def _splitting(line: bytes, wanted: tuple[str, ...], dialect: Dialect) -> Iterator[str]:

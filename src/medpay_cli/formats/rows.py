@@ -82,12 +82,13 @@ def batch(
     faults: Sequence[Fault],
     records: int,
     dialect: Dialect,
+    *,
     is_odd: bool | None = None,
 ) -> Batch:
     """A batch of a text frame (ROW, LINE, PATH and the layout's fields): empty cells are absent, spaces are taken off
     where the dialect says so, and a record with a field beyond the limit is no longer among those that fit.
 
-    A reader that knows whether unusual characters stand somewhere says so; otherwise every cell is searched.
+    `is_odd` is what the caller already knows of odd characters; else every cell is looked at.
     """
     names = tuple(name for name in text.columns if name not in (ROW, LINE, PATH))
     text = text.with_columns(

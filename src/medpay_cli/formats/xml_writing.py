@@ -173,7 +173,7 @@ class _Writer:
             if self._dialect.trim:
                 bad |= cell.str.strip_chars(BLANKS) != cell
             if frame.select(bad.any()).item():
-                raise MedpayError("cannot_express", field=name, dialect=self._dialect.name)
+                raise MedpayError("not_written", place=name, dialect=self._dialect.name)
 
     def _put(self, text: str, out: BinaryIO | None = None) -> None:
         target = self._out if out is None else out

@@ -1,0 +1,94 @@
+"""Records joined to lines of delimited text, quoted where the dialect has quotes and a cell needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import polars as pl
+
+from medpay_cli.dialects import Dialect
+from medpay_cli.errors import MedpayError
+from medpay_cli.formats import Names, writing
+from medpay_cli.formats.cells import unshifted
+from medpay_cli.formats.header import columns
+from medpay_cli.formats.writing import Chunks, Wrong
+
+MARK = "\ufeff"
+
+
+def write(out: BinaryIO, dialect: Dialect, fields: Names, chunks: Chunks) -> None:
+    """Write records; without a header as many fields as the largest width has. Raises MedpayError."""
+    names = fields[None]
+    header = _header(names, dialect) if dialect.header else None
+    absent = _absent(dialect)
+    width = len(names) if dialect.header else max(dialect.widths)
+
+    def lines(frame: pl.DataFrame, before: int) -> pl.Series:
+        writing.refuse(frame, dialect, before, _wrong(names, width, absent, dialect))
+        # An empty line is no record, but quotes with nothing between them are one.
+        nothing = dialect.quote * 2 if width == 1 and not absent else absent
+        cells = [_quoted(pl.col(name), dialect).fill_null(nothing) for name in names[:width]]
+        joined = pl.concat_str([*cells, *[pl.lit("")] * dialect.trailing_delimiter], separator=dialect.delimiter)
+        made = frame.select(joined.alias("line")).to_series()
+        _check_lines(made, names, before, dialect)
+        return made
+
+    writing.write(out, dialect, names, chunks, lines, header)
+
+
+def _wrong(names: tuple[str, ...], width: int, absent: str, dialect: Dialect) -> Iterator[Wrong]:
+    """What no cell may hold in the dialect; one beyond the width may hold nothing at all."""
+    yield from writing.unwritable(names[:width], dialect)
+    yield from ((name, f"widths {width}", pl.col(name).is_not_null()) for name in names[width:])
+    if not dialect.quote:
+        for number, name in enumerate(names[:width], 1):
+            # The end of a cell and the separator behind it may look like a separator that begins earlier.
+            is_followed = number < width or dialect.trailing_delimiter
+            behind = dialect.delimiter[:-1] if is_followed else ""
+            cell = pl.col(name).fill_null(absent) + behind if behind else pl.col(name)
+            yield name, f"delimiter {dialect.delimiter!r}", cell.str.contains(dialect.delimiter, literal=True)
+            yield name, "line end", pl.col(name).str.contains_any(["\n", "\r"])
+    place = {name: pl.col(name) for name in names[:width]}
+    for case in dialect.shifted:
+        if case.width == width:
+            numbered = {str(number): pl.col(name) for number, name in enumerate(names[:width], 1)}
+            moved = unshifted(case, place, numbered, dialect)
+            yield from ((name, "shifted", moved[name].ne_missing(cell)) for name, cell in place.items())
+
+
+def _quoted(cell: pl.Expr, dialect: Dialect) -> pl.Expr:
+    """The cell in quotes where it needs them; a byte order mark is none inside quotes."""
+    if not dialect.quote:
+        return cell
+    needs = cell.str.contains_any([dialect.delimiter, dialect.quote, "\n", "\r"]) | cell.str.starts_with(MARK)
+    doubled = cell.str.replace_all(dialect.quote, dialect.quote * 2, literal=True)
+    return pl.when(needs).then(dialect.quote + doubled + dialect.quote).otherwise(cell)
+
+
+def _check_lines(lines: pl.Series, names: tuple[str, ...], before: int, dialect: Dialect) -> None:
+    """Refuse a record that would pass for a blank line, and one over several lines that no reader would wait for."""
+    long = (lines.str.len_bytes() > dialect.limits.field) & lines.str.contains("\n", literal=True)
+    for reason, wrong in (("blank line", lines == ""), (f"limits.field {dialect.limits.field}", long)):
+        if wrong.any():
+            raise writing.inexpressible(dialect, names[0], reason, before + (wrong.arg_max() or 0) + 1)
+
+
+def _absent(dialect: Dialect) -> str:
+    """What stands where there is nothing."""
+    word = dialect.nulls[0] if dialect.nulls else ""
+    is_split = any(mark in word for mark in (dialect.delimiter, "\n", "\r", "\0"))
+    if is_split or (dialect.quote and dialect.quote in word):
+        raise MedpayError("dialect_fault", path=dialect.name, reason="nulls")
+    return word
+
+
+def _header(names: tuple[str, ...], dialect: Dialect) -> str:
+    """The header, each name as the partner writes it."""
+    headings = {name: heading for heading, name in [*dialect.headings.items()][::-1]}
+    texts = pl.DataFrame({"name": [headings.get(name, name) for name in names]})
+    quoted = texts.select(_quoted(pl.col("name"), dialect)).to_series().to_list()
+    line = dialect.delimiter.join([*quoted, *[""] * dialect.trailing_delimiter])
+    if "\n" in line or columns(line.encode(), dialect) != names or len(names) > dialect.limits.columns:
+        raise MedpayError("dialect_fault", path=dialect.name, reason="headings")
+    return line

@@ -1,0 +1,108 @@
+"""Speed and memory of text files: several characters between fields, lines of fixed width, and the writing of both.
+
+    python tests/benchmarks/text_reading.py [--records 1000000] [--runs 3] [--folder DIR]
+
+Reading stands beside Polars' CSV parser on the same records with TABs, writing beside its `write_csv`. Every run is a
+process of its own, with its start; compare ratios, not seconds.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+NAMES = ("bill_no", "psn_name", "memo", "medfee_sumamt")
+LAYOUT = """{"$id": "medpay:layouts/bench.v1", "title": "b", "x-en": "b", "type": "object", "properties": {
+"bill_no": {"type": "string"}, "psn_name": {"type": "string"}, "memo": {"type": "string"},
+"medfee_sumamt": {"$ref": "medpay:fields/nhsa#/$defs/medfee_sumamt"}}}"""
+HEAD = 'title = { zh = "b", en = "b" }\nlayout = "bench.json"\nencoding = "utf-8"\n'
+POSITIONS = "[positions]\nbill_no = [1, 20]\npsn_name = [21, 30]\nmemo = [31, 60]\nmedfee_sumamt = [61, 76]\n"
+DIALECTS = {
+    "tab": 'format = "delimited"\ndelimiter = "\\t"\n',
+    "|@|": 'format = "delimited"\ndelimiter = "|@|"\n',
+    "quoted": 'format = "delimited"\ndelimiter = ","\nquote = \'"\'\n',
+    "control": 'format = "delimited"\ndelimiter = "\\t"\n[control]\nhead = ["records", "medfee_sumamt"]\n',
+    "fixed": f'format = "fixed"\n{POSITIONS}',
+    "fixed gbk": f'format = "fixed"\ncounted_in = "bytes"\n{POSITIONS}',
+}
+COMMON = """
+import sys, resource, polars as pl
+from dataclasses import replace
+from pathlib import Path
+from medpay_cli import dialects, formats
+from medpay_cli.formats.archive import Input
+names = ("bill_no", "psn_name", "memo", "medfee_sumamt")
+def frame(n, first=0):
+    row = pl.int_range(first, first + n, eager=True)
+    text = row.cast(pl.String)
+    return pl.DataFrame({"bill_no": "B" + text.str.zfill(17), "psn_name": "NAME" + text.str.slice(-3),
+        "memo": pl.select(pl.when(pl.lit(row) % 3 > 0).then(pl.lit("门诊 " + text))).to_series(),
+        "medfee_sumamt": (row % 9973).cast(pl.String) + ".25"})
+"""
+READ = """
+how = dialects.load(sys.argv[1]).fitted(names)
+source = formats.text(Input(sys.argv[2]), how, None)
+def count(batches): return sum(batch.text.height for batch, _ in batches)
+print(formats.read(source, replace(how, encoding=source.encoding), {None: names}, lambda batch: None, count))
+"""
+WRITE = """
+how = dialects.load(sys.argv[1]).fitted(names)
+n = int(sys.argv[3])
+with open(sys.argv[2], "wb") as out:
+    formats.write(out, how, {None: names}, ({None: frame(50_000, at)} for at in range(0, n, 50_000)))
+"""
+BARE_READ = """
+print(pl.read_csv(sys.argv[2], separator="\\t", has_header=False, quote_char=None,
+                  schema=dict.fromkeys(names, pl.String)).height)
+"""
+BARE_WRITE = """
+n = int(sys.argv[3])
+with open(sys.argv[2], "wb") as out:
+    for at in range(0, n, 50_000):
+        frame(50_000, at).write_csv(out, separator="\\t", include_header=False, quote_style="never")
+"""
+
+
+def measured(*command):
+    """CPU seconds and peak MiB of one whole process."""
+    process = subprocess.Popen([sys.executable, "-c", *command], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if os.waitstatus_to_exitcode(status):
+        raise SystemExit(f"failed: {command[1:]}")
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--records", type=int, default=1_000_000)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "medpay-bench-text")
+    asked = parser.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    (asked.folder / "bench.json").write_text(LAYOUT, encoding="utf-8")
+    paths = {}
+    for name, body in DIALECTS.items():
+        toml = asked.folder / f"{name.replace('|', 'I')}.toml"
+        head = HEAD.replace("utf-8", "gbk") if name == "fixed gbk" else HEAD
+        toml.write_text(head + body, encoding="utf-8")
+        paths[name] = (str(toml), str(toml.with_suffix(".txt")))
+    count = str(asked.records)
+    jobs = {("write", name): (COMMON + WRITE, *path, count) for name, path in paths.items()}
+    jobs["write", "bare Polars"] = (COMMON + BARE_WRITE, "-", str(asked.folder / "bare.txt"), count)
+    jobs |= {("read", name): (COMMON + READ, *path) for name, path in paths.items()}
+    jobs["read", "bare Polars"] = (COMMON + BARE_READ, "-", paths["tab"][1])
+    found = {job: [] for job in jobs}
+    for _ in range(asked.runs):
+        for job, command in jobs.items():
+            found[job].append(measured(*command))
+    for (kind, name), rows in found.items():
+        cpu, peak = (statistics.median(column) for column in zip(*rows, strict=True))
+        size = Path(paths.get(name, paths["tab"])[1]).stat().st_size / 1e6
+        print(f"{kind:<6} {name:<12} {size:7.0f} MB {cpu:6.2f} s cpu {size / cpu:6.0f} MB/s {peak:6.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()
