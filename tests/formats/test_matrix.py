@@ -47,7 +47,7 @@ HOSTILE = [
     "\ufeffx",
     "\x00", "\x01", "\x7f", "\ufffe", "x" * 190,
 ]  # fmt: skip
-# assert set(formats.FORMATS) == {dialect.format for dialect in DIALECTS.values()}
+assert set(formats.FORMATS) == {dialect.format for dialect in DIALECTS.values()}
 
 
 @pytest.fixture(params=DIALECTS)

@@ -65,6 +65,16 @@ class Cutter:
         self._passed += line != b""
         return line
 
+    def record(self) -> bytes:
+        """The next line, and those after it up to the one that closes a quote which opens in it."""
+        record = self.line()
+        while self._mark and record.count(self._mark) % 2 == 1 and len(record) <= self._dialect.limits.line:
+            more = self.line()
+            if not more:
+                break
+            record += more
+        return record
+
     def skip(self) -> None:
         """Go past the preamble and the control line. Raises ReadError F204, F220."""
         for _ in range(self._dialect.preamble):

@@ -52,7 +52,7 @@ def scan(source: Input, dialect: Dialect, fields: Names, width: int | None = Non
         cutter = Cutter(stream, dialect)
         cutter.skip()
         header: tuple[str, ...] | None = None
-        if dialect.header and (line := cutter.line()):
+        if dialect.header and (line := cutter.record()):
             header = columns(line, dialect)
             check_header(header, names, dialect, line, iter(cutter.line, b""))
             dialect = replace(dialect, widths=(len(header),))

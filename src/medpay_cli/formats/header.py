@@ -149,9 +149,12 @@ def first_size(source: Input, dialect: Dialect) -> int:
 
 
 def first_line(source: Input) -> bytes:
-    """The first line, without a byte order mark."""
+    """The first line (with those that a quote in it reaches into), without a byte order mark."""
     with source.open() as stream:
-        return stream.readline(LONGEST_HEADER).removeprefix(BOM)
+        line = stream.readline(LONGEST_HEADER)
+        while line.count(b'"') % 2 == 1 and (more := stream.readline(LONGEST_HEADER)) and len(line) < LONGEST_HEADER:
+            line += more
+    return line.removeprefix(BOM)
 
 
 def named(mark: str) -> str:

@@ -157,7 +157,7 @@ class _Part:
             text = pl.concat([text.filter(~lines.left), more]).sort(ROW)
         # The bytes do not show what stands there escaped.
         is_odd = None if readable and not lines.is_odd else lines.is_odd
-        made = rows.batch(None, text, faults, int(np.count_nonzero(~blank)), self.dialect, is_odd)
+        made = rows.batch(None, text, faults, int(np.count_nonzero(~blank)), self.dialect, is_odd=is_odd)
         kinds = np.where(blank, LineKind.BLANK, LineKind.RECORD).astype(np.uint8)
         return replace(made, lines=len(blank), kinds=kinds)
 
