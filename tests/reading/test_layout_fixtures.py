@@ -51,3 +51,9 @@ def test_the_records_that_a_layout_refuses_are_refused_for_what_is_wrong(layout,
     found = {(one["row"], one["field"], one["code"]) for one in document["findings"]}
     assert document["exit_code"] == 1
     assert found == {(one["row"], one.get("field"), one["code"]) for one in expected}
+
+
+@pytest.mark.parametrize("layout", [name for name in LAYOUTS if name.startswith("catalogue_")])
+def test_a_catalogue_file_is_recognised_for_what_it_is(layout):
+    [file] = judged(FIXTURES / layout / "pass.txt")["files"]
+    assert (file["layout"], file["verdict"]) == (layout, "valid")
