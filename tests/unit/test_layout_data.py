@@ -85,7 +85,17 @@ def test_whoever_is_named_is_never_shown():
 
 
 def test_free_text_is_never_shown():
-    free = {"memo", "exp_content", "main_cond_dscr", "setl_proc_info", "unchk_memo", "summary", "emr_full", "calc_text"}
+    free = {
+        "memo",
+        "exp_content",
+        "main_cond_dscr",
+        "adm_cond",
+        "setl_proc_info",
+        "unchk_memo",
+        "summary",
+        "emr_full",
+        "calc_text",
+    }
     found = {field.name: field.sensitivity for layout in LAYOUTS for field in layout.fields if field.name in free}
     assert found == dict.fromkeys(free, "direct")
 
