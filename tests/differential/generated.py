@@ -247,6 +247,7 @@ def _scrawl(rng: random.Random) -> str:
 def _near(field: layouts.Field) -> Iterator[str]:
     """Texts at the limits that the field states, and one step beyond."""
     yield from ("1", "12", "123.45", "a", "abc", "2024-02-29", "2024-02-29 08:00:00", "")
+    yield from map(str, field.notes.get("examples", ()))
     for keyword, value in field.asserted:
         if keyword in ("minLength", "maxLength"):
             for length in range(max(value - 1, 0), value + 2):

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from medpay_command import codes, judged, medpay, places
 
+from medpay_cli import config
+
 UPLOAD = ("--dialect", "nhsa-3202-upload")
 GOOD = b"S0001\tM0001\tP0001\t100.00\t60.00\t25.00\t0\n"
 MORE = b"S0002\tM0002\tP0002\t23442.46\t18785.39\t170.04\t0\r\n"
@@ -293,10 +295,10 @@ def test_inspect_tells_what_a_file_is_and_why():
     }
     assert (file["dialect"], file["layout"], file["verdict"]) == ("nhsa-3202-upload", "ledger_detail.v1", "valid")
     assert file["totals"]["acct_pay"] == "190.52"
-    assert [(one["dialect"], one["fits"], one["records"]) for one in file["candidates"]] == [
-        ("nhsa-3202-upload", 3, 3),
-        ("nhsa-3202-result", 0, 3),
-    ]
+    first, *others = [(one["dialect"], one["fits"], one["records"]) for one in file["candidates"]]
+    assert first == ("nhsa-3202-upload", 3, 3)
+    assert {(fits, records) for _, fits, records in others} == {(0, 3)}
+    assert {first[0], *(name for name, _, _ in others)} == set(config.names(config.DIALECT))
 
 
 @pytest.mark.usefixtures("folder")

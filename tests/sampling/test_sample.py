@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from medpay_cli import config, files, sampling
+from medpay_cli import checks, config, dialects, files, layouts, sampling
 from medpay_cli.cli import COMMANDS
 from medpay_cli.errors import MedpayError
 
@@ -325,3 +325,38 @@ def test_a_sample_has_the_header_the_preamble_and_the_footer_of_its_dialect():
     assert (len(lines), lines[2], lines[-1]) == (9, '"主键, ""key""",one', "TOTAL")
     document = verdict(content, "own.toml")
     assert (document["findings"], document["files"][0]["records"]) == ([], 5)
+
+
+@pytest.mark.parametrize("dialect", [one for one in dialects.names() if dialects.load(one).format == "delimited"])
+def test_a_sample_in_every_shipped_delimited_dialect_is_valid(dialect):
+    content, planted = sample(dialects.load(dialect).layout, dialect, records=200)
+    document = verdict(content, dialect)
+    assert (planted, document["exit_code"], document["findings"]) == ([], 0, [])
+
+
+@pytest.mark.parametrize("layout", config.names(config.LAYOUT))
+def test_a_sample_of_every_shipped_layout_is_valid_as_text_with_a_header(layout):
+    Path("own.toml").write_text(
+        f'title = {{ zh = "", en = "" }}\nlayout = "{layout}"\nformat = "delimited"\ndelimiter = ","\nheader = true\n',
+        encoding="utf-8",
+    )
+    content, _ = sample(layout, "own.toml", records=100)
+    document = verdict(content, "own.toml")
+    assert (document["exit_code"], document["findings"]) == (0, [])
+
+
+@pytest.mark.parametrize("layout", config.names(config.LAYOUT))
+def test_every_fault_that_a_shipped_layout_can_have_is_found_where_it_was_planted(layout):
+    Path("own.toml").write_text(
+        f'title = {{ zh = "", en = "" }}\nlayout = "{layout}"\nformat = "delimited"\ndelimiter = "\\t"\n',
+        encoding="utf-8",
+    )
+    shipped = layouts.load(layout)
+    asserted = {keyword for field in shipped.fields for keyword, _ in field.asserted if keyword != "type"}
+    numbers = {"type"} if any(field.types & {"number", "integer"} for field in shipped.fields) else set()
+    for keyword in asserted | numbers | {"required"}:
+        is_found_where_it_was_planted(layout, "own.toml", checks.CODES[keyword], 7)
+    is_found_where_it_was_planted(layout, "own.toml", "F101", 7)
+    if shipped.key:
+        content, [planted] = sample(layout, "own.toml", "B101")
+        assert places(verdict(content, "own.toml")) == [(row, row, None, "B101") for row in (1, planted.row)]
