@@ -12,7 +12,7 @@ from medpay_cli.findings import FileVerdict
 from medpay_cli.formats import archive
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.encoding import MARKS
-from medpay_cli.formats.header import delimiter_counts
+from medpay_cli.formats.text.header import delimiter_counts
 from medpay_cli.judging import NOT_JUDGED, Terms
 from medpay_cli.recognition import Candidate
 

@@ -19,7 +19,7 @@ from medpay_cli.errors import InternalError, MedpayError, ReadError
 from medpay_cli.findings import ERROR, FileVerdict, Findings, Some
 from medpay_cli.formats import LINE, PATH, ROW, Batch, LineKind, lines
 from medpay_cli.formats.archive import Input
-from medpay_cli.formats.header import named, split_counts
+from medpay_cli.formats.text.header import named, split_counts
 from medpay_cli.layouts import Layout
 from medpay_cli.repeats import CANDIDATE_ROW, MARK, Candidates, Keys
 

@@ -13,7 +13,7 @@ from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.findings import ERROR
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.encoding import known
-from medpay_cli.formats.header import first_size, widest_delimiter
+from medpay_cli.formats.text.header import first_size, widest_delimiter
 from medpay_cli.judging import NOT_JUDGED, Terms
 from medpay_cli.layouts import Field, Layout
 from medpay_cli.parts import Parts, fitted, ids

@@ -17,7 +17,7 @@ from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.files import Source
 from medpay_cli.formats import ROW, Batch, archive
 from medpay_cli.formats.archive import Input
-from medpay_cli.formats.header import delimiter_for
+from medpay_cli.formats.text.header import delimiter_for
 from medpay_cli.judging import Judgement, Terms
 from medpay_cli.layouts import Layout
 from medpay_cli.matching import RECORDS

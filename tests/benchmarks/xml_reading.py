@@ -22,7 +22,8 @@ DIALECT = """
 import sys
 from medpay_cli import formats, judging, layouts
 from medpay_cli.dialects import Dialect, Node
-from medpay_cli.formats import archive, xml
+from medpay_cli.formats import archive
+from medpay_cli.formats.xml import document as xml
 layout = layouts.load("ledger_detail")
 dialect = Dialect("ledger", layout.id, format="xml", encoding="utf-8", nodes=(Node(None, ("ledger", "record"), ""),))
 source = archive.inputs(judging.files.Source(sys.argv[1]))[0]

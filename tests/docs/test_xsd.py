@@ -6,7 +6,7 @@ import pytest
 from lxml import etree
 
 from medpay_cli import dialects, layouts
-from medpay_cli.formats import xsd
+from medpay_cli.formats.xml import xsd
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "schemas" / "xsd"

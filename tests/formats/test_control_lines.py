@@ -12,7 +12,7 @@ from text_files import LAYOUT, dialect, seen, written
 from medpay_cli import dialects, layouts, recognition
 from medpay_cli.control import Declared
 from medpay_cli.errors import MedpayError
-from medpay_cli.formats import cutting
+from medpay_cli.formats.text import cutting
 from medpay_cli.judging import Terms
 from medpay_cli.validate import Targets, validate
 

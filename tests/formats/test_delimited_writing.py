@@ -9,7 +9,7 @@ import pytest
 from text_files import dialect, seen, written
 
 from medpay_cli.errors import MedpayError
-from medpay_cli.formats import writing
+from medpay_cli.formats.text import writing
 
 BARS = 'format = "delimited"\ndelimiter = "|"\n'
 QUOTED = 'format = "delimited"\ndelimiter = ","\nquote = \'"\'\n'

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from text_files import LAYOUT, NAMES, dialect, seen, written
 
 from medpay_cli.errors import MedpayError, ReadError
-from medpay_cli.formats import LineKind, cutting
+from medpay_cli.formats import LineKind
+from medpay_cli.formats.text import cutting
 from medpay_cli.judging import Terms
 from medpay_cli.validate import Targets, validate
 

@@ -11,8 +11,8 @@ from json_files import CLAIM_NAMES, CLAIMS, FLAT, NAMES, batches, cells, faults,
 from medpay_cli import layouts
 from medpay_cli.dialects import Dialect, Node
 from medpay_cli.errors import MedpayError, ReadError
-from medpay_cli.formats import json as documents
-from medpay_cli.formats import nodes, strict
+from medpay_cli.formats.json import document as documents
+from medpay_cli.formats.json import nodes, strict
 
 CLAIM = {"id": "1", "fee": "9.50", "detail": {"lines": [{"code": "x", "amount": 1.5}, {"code": "y", "amount": "2"}]}}
 MESSAGE = {"infno": "1", "output": {"claims": [CLAIM, {"id": "2", "fee": 1}], "n": 2}, "sign": [1, {"a": None}]}

@@ -11,8 +11,9 @@ from json_files import CLAIM_NAMES, CLAIMS, LINES, NAMES, batches, cells, faults
 
 from medpay_cli.dialects import Dialect, Node
 from medpay_cli.errors import MedpayError, ReadError
-from medpay_cli.formats import cutting, flat, ndjson, nodes
-from medpay_cli.formats.strict import MOST_DEEP
+from medpay_cli.formats.json import flat, ndjson, nodes
+from medpay_cli.formats.json.strict import MOST_DEEP
+from medpay_cli.formats.text import cutting
 
 UTF_8 = replace(LINES, encoding="utf-8")
 MESSAGES = replace(CLAIMS, format="ndjson")

@@ -9,7 +9,7 @@ import pytest
 from workbooks import read
 
 from medpay_cli import dialects, layouts
-from medpay_cli.formats import workbook as parts
+from medpay_cli.formats.xlsx import workbook as parts
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "formats"
 NAMES = layouts.load(str(FOLDER / "price_list.json")).names

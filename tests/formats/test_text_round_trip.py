@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from text_files import NAMES, dialect, seen, written
 
 from medpay_cli.errors import MedpayError
-from medpay_cli.formats import cutting, writing
+from medpay_cli.formats.text import cutting, writing
 
 
 @pytest.fixture(scope="module")

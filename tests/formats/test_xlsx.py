@@ -19,10 +19,11 @@ from workbooks import MAIN, cells, dialect, part, read, row, styles, workbook
 from medpay_cli import formats
 from medpay_cli.dialects import Limits, Node
 from medpay_cli.errors import MedpayError, ReadError
-from medpay_cli.formats import serials, sheet_writing, sheets
-from medpay_cli.formats import workbook as parts
 from medpay_cli.formats.archive import Input
-from medpay_cli.formats.serials import Kind
+from medpay_cli.formats.xlsx import serials, sheets
+from medpay_cli.formats.xlsx import workbook as parts
+from medpay_cli.formats.xlsx import writing as sheet_writing
+from medpay_cli.formats.xlsx.serials import Kind
 
 AB = ("a", "b")
 HEAD = row(1, "a", "b")

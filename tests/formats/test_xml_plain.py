@@ -12,9 +12,9 @@ from xml_documents import FLAT, FLAT_NAMES, claims, other, read
 
 from medpay_cli.dialects import Dialect, Node
 from medpay_cli.errors import ReadError
-from medpay_cli.formats import xml
-from medpay_cli.formats.elements import tree
-from medpay_cli.formats.xml_plain import Plain
+from medpay_cli.formats.xml import document as xml
+from medpay_cli.formats.xml.elements import tree
+from medpay_cli.formats.xml.plain import Plain
 
 # Two levels of children, one without an element of its own around it, and a node that is not repeated.
 DEEP = Dialect(

@@ -16,8 +16,8 @@ from xml_documents import CLAIMS, FLAT, FLAT_NAMES, cells, claims, found, other,
 
 from medpay_cli.dialects import Limits, Node
 from medpay_cli.errors import MedpayError, ReadError
-from medpay_cli.formats import xml
 from medpay_cli.formats.archive import Input
+from medpay_cli.formats.xml import document as xml
 
 CORPUS = os.environ.get("MEDPAY_CORPUS")
 XSI = b'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
@@ -254,7 +254,7 @@ def test_nothing_but_the_input_is_opened(tmp_path):
     """In a process of its own: an audit hook cannot be taken off."""
     program = """
 import sys
-from medpay_cli.formats import xml
+from medpay_cli.formats.xml import document as xml
 from medpay_cli.errors import ReadError
 sys.path.insert(0, sys.argv[1])
 from xml_documents import FLAT, FLAT_NAMES

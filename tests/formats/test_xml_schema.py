@@ -15,8 +15,8 @@ from xml_documents import CLAIMS, claims, described, read
 from medpay_cli import checks, layouts
 from medpay_cli.dialects import Dialect, Node
 from medpay_cli.errors import MedpayError, ReadError
-from medpay_cli.formats import xsd
-from medpay_cli.formats.xsd_patterns import translated
+from medpay_cli.formats.xml import xsd
+from medpay_cli.formats.xml.xsd_patterns import translated
 
 SEED = 20240229
 COUNT = 1500

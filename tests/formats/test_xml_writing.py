@@ -15,8 +15,8 @@ from xml_documents import FLAT, FLAT_NAMES, claims, other, read, records, source
 
 from medpay_cli.dialects import Limits, Node
 from medpay_cli.errors import MedpayError
-from medpay_cli.formats import xml
 from medpay_cli.formats.encoding import decoded
+from medpay_cli.formats.xml import document as xml
 
 HOSTILE = [
     "007", "99999999999999.99", "-0", "1e5", "<a>", "]]>", "&amp;", "&#13;", "'\"", "<!-- -->", "<![CDATA[x]]>", "\r\n",

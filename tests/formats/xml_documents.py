@@ -12,8 +12,9 @@ import polars as pl
 from medpay_cli import dialects, layouts
 from medpay_cli.dialects import Dialect, Node
 from medpay_cli.errors import ReadError
-from medpay_cli.formats import PATH, ROW, xml
+from medpay_cli.formats import PATH, ROW
 from medpay_cli.formats.archive import Input
+from medpay_cli.formats.xml import document as xml
 
 ROOT = Path(__file__).parents[2]
 CLAIMS = ROOT / "fixtures" / "formats" / "claims-xml"

@@ -22,9 +22,10 @@ from plain_reader import BOM, Description, Fault, Record, read
 from medpay_cli import characters, dialects, formats, layouts
 from medpay_cli.errors import ReadError
 from medpay_cli.files import Source
-from medpay_cli.formats import Batch, archive, cutting, delimited, separators
+from medpay_cli.formats import Batch, archive
 from medpay_cli.formats.archive import Input
-from medpay_cli.formats.cutting import Cut
+from medpay_cli.formats.text import cutting, delimited, separators
+from medpay_cli.formats.text.cutting import Cut
 
 DETAIL = (
     "setl_id", "mdtrt_id", "psn_no", "medfee_sumamt", "fund_pay_sumamt", "acct_pay", "refd_setl_flag", "exp_content",

@@ -17,7 +17,7 @@ import pytest
 from medpay_command import codes, judged, medpay, medpay_process, places, ties
 
 from medpay_cli.errors import MedpayError
-from medpay_cli.formats import cutting
+from medpay_cli.formats.text import cutting
 from medpay_cli.validate import validate
 
 CORPUS = os.environ.get("MEDPAY_CORPUS")

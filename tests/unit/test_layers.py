@@ -24,8 +24,14 @@ ONLY_IN = {
     "rich": {"reports.console"},
     "narwhals": {"matching"},
     "numpy": {"characters", "formats", "judging", "repeats", "screening", "separating", "sides"},
-    "lxml": {"formats.sheets", "formats.workbook", "formats.xml", "formats.xml_records", "formats.xsd"},
-    "xlsxwriter": {"formats.sheet_writing"},
+    "lxml": {
+        "formats.xlsx.sheets",
+        "formats.xlsx.workbook",
+        "formats.xml.document",
+        "formats.xml.records",
+        "formats.xml.xsd",
+    },
+    "xlsxwriter": {"formats.xlsx.writing"},
     "fastexcel": set(),
     "jsonschema": {"config"},
 }

@@ -203,13 +203,13 @@ def _in_parallel(tasks: Iterator[Callable[[], Batch]], work: Callable[[Batch], T
 
 
 FORMATS = {
-    "delimited": "medpay_cli.formats.delimited",
-    "json": "medpay_cli.formats.json",
-    "ndjson": "medpay_cli.formats.ndjson",
-    "xml": "medpay_cli.formats.xml",
-    "xlsx": "medpay_cli.formats.xlsx",
+    "delimited": "medpay_cli.formats.text.delimited",
+    "json": "medpay_cli.formats.json.document",
+    "ndjson": "medpay_cli.formats.json.ndjson",
+    "xml": "medpay_cli.formats.xml.document",
+    "xlsx": "medpay_cli.formats.xlsx.document",
     "parquet": "medpay_cli.formats.parquet",
-    "fixed": "medpay_cli.formats.fixed",
+    "fixed": "medpay_cli.formats.text.fixed",
 }
 # Formats that are no text: nothing is decoded before they are read.
 BINARY = ("xlsx", "parquet")

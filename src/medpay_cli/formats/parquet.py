@@ -18,8 +18,8 @@ from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.formats import LINE, PATH, ROW, Batch, Names
 from medpay_cli.formats.archive import FREE, MOST_RATIO, Input, seekable
 from medpay_cli.formats.cells import check_kept
-from medpay_cli.formats.header import check_names
 from medpay_cli.formats.rows import batch
+from medpay_cli.formats.text.header import check_names
 
 # Of a row group that we write, and of a batch that we read.
 RECORDS = 50_000

@@ -11,8 +11,8 @@ from lxml import etree
 
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import ReadError
-from medpay_cli.formats.elements import XSI, Place
 from medpay_cli.formats.rows import Fault, Rows
+from medpay_cli.formats.xml.elements import XSI, Place
 
 BLANK = " \t\r\n"
 NIL = f"{{{XSI}}}nil"

@@ -19,14 +19,15 @@ from lxml import etree
 
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import ReadError
-from medpay_cli.formats import ROW, Batch, Names, prolog, rows
+from medpay_cli.formats import ROW, Batch, Names, rows
 from medpay_cli.formats.archive import Input
-from medpay_cli.formats.elements import XSI, Place, tree
-from medpay_cli.formats.prolog import Prolog, declared
 from medpay_cli.formats.rows import Rows
-from medpay_cli.formats.xml_plain import Plain
-from medpay_cli.formats.xml_records import Element, Records
-from medpay_cli.formats.xml_writing import write
+from medpay_cli.formats.xml import prolog
+from medpay_cli.formats.xml.elements import XSI, Place, tree
+from medpay_cli.formats.xml.plain import Plain
+from medpay_cli.formats.xml.prolog import Prolog, declared
+from medpay_cli.formats.xml.records import Element, Records
+from medpay_cli.formats.xml.writing import write
 
 __all__ = ("declared", "scan", "write")
 

@@ -23,11 +23,11 @@ from medpay_cli.errors import InternalError
 from medpay_cli.formats import LINE, ROW, Batch, LineKind, Names
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.cells import absent, trimmed, unshifted
-from medpay_cli.formats.cutting import BOM, Cut, Cutter
-from medpay_cli.formats.header import check_header, columns
-from medpay_cli.formats.joining import write
-from medpay_cli.formats.quoting import cells
-from medpay_cli.formats.separators import shortened
+from medpay_cli.formats.text.cutting import BOM, Cut, Cutter
+from medpay_cli.formats.text.header import check_header, columns
+from medpay_cli.formats.text.joining import write
+from medpay_cli.formats.text.quoting import cells
+from medpay_cli.formats.text.separators import shortened
 
 __all__ = ("scan", "write")
 

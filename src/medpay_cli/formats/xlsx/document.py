@@ -22,10 +22,10 @@ from medpay_cli.errors import InternalError, MedpayError, ReadError
 from medpay_cli.formats import LINE, PATH, ROW, Batch, Names
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.rows import Fault, batch
-from medpay_cli.formats.serials import MOST_DIGITS
-from medpay_cli.formats.sheet_header import FAR, HIGHEST, Head, Range, header_of
-from medpay_cli.formats.sheets import MOST_ROWS, Contents, column_of, key, letters
-from medpay_cli.formats.workbook import Sheet, Workbook, workbook
+from medpay_cli.formats.xlsx.header import FAR, HIGHEST, Head, Range, header_of
+from medpay_cli.formats.xlsx.serials import MOST_DIGITS
+from medpay_cli.formats.xlsx.sheets import MOST_ROWS, Contents, column_of, key, letters
+from medpay_cli.formats.xlsx.workbook import Sheet, Workbook, workbook
 
 IS_TRUE = rb'="(?:1|true)"'
 CELLS = {
@@ -314,6 +314,6 @@ def _texts(node: Node) -> frozenset[str]:
 
 def write(out: BinaryIO, dialect: Dialect, names: Names, chunks: Iterable[Mapping[str | None, pl.DataFrame]]) -> None:
     """Write a sheet per node, see `sheet_writing`."""
-    from medpay_cli.formats.sheet_writing import write as run  # its library is slow to load
+    from medpay_cli.formats.xlsx.writing import write as run  # its library is slow to load
 
     run(out, dialect, names, chunks)

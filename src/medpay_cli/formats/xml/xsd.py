@@ -14,8 +14,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from medpay_cli import money
 from medpay_cli.dialects import Dialect
-from medpay_cli.formats.elements import Place, tree
-from medpay_cli.formats.xsd_patterns import translated
+from medpay_cli.formats.xml.elements import Place, tree
+from medpay_cli.formats.xml.xsd_patterns import translated
 from medpay_cli.layouts import Field, Layout
 
 _DAY31 = "(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"

@@ -9,10 +9,11 @@ import polars as pl
 
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError
-from medpay_cli.formats import Names, writing
+from medpay_cli.formats import Names
 from medpay_cli.formats.cells import unshifted
-from medpay_cli.formats.header import columns
-from medpay_cli.formats.writing import Chunks, Wrong
+from medpay_cli.formats.text import writing
+from medpay_cli.formats.text.header import columns
+from medpay_cli.formats.text.writing import Chunks, Wrong
 
 MARK = "\ufeff"
 

@@ -9,7 +9,7 @@ import string
 from dataclasses import replace
 
 from medpay_cli.dialects import Dialect
-from medpay_cli.formats.cutting import Cut
+from medpay_cli.formats.text.cutting import Cut
 
 # A TAB and marks first: with a control character a part looks as if there were one in its cells.
 STAND_INS = tuple(

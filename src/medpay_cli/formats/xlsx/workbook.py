@@ -14,9 +14,9 @@ from xml.sax.saxutils import escape
 from lxml import etree
 
 from medpay_cli.errors import ReadError
-from medpay_cli.formats import serials
 from medpay_cli.formats.archive import BROKEN, Input, bounded, opened, seekable, vetted
-from medpay_cli.formats.serials import Kind
+from medpay_cli.formats.xlsx import serials
+from medpay_cli.formats.xlsx.serials import Kind
 
 OLE2 = b"\xd0\xcf\x11\xe0"
 # What is parsed as a whole: styles and lists of sheets.

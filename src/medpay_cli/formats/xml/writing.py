@@ -19,8 +19,8 @@ from medpay_cli.dialects import Dialect, Node
 from medpay_cli.errors import MedpayError
 from medpay_cli.formats import Names
 from medpay_cli.formats.cells import BLANKS
-from medpay_cli.formats.elements import Place, tree
 from medpay_cli.formats.encoding import known
+from medpay_cli.formats.xml.elements import Place, tree
 
 # As references, so that no reader takes a line end for another or a tab for a space.
 ESCAPED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from medpay_cli.dialects import ControlLine, Dialect
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.formats import Told
-from medpay_cli.formats.counting import FILLER, narrowed, widened
-from medpay_cli.formats.quoting import cells
+from medpay_cli.formats.text.counting import FILLER, narrowed, widened
+from medpay_cli.formats.text.quoting import cells
 
 HEAD, TAIL = "head", "tail"
 Items = tuple[Told, ...]

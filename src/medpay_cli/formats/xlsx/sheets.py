@@ -17,9 +17,9 @@ import polars as pl
 from lxml import etree
 
 from medpay_cli.errors import ReadError
-from medpay_cli.formats import serials
-from medpay_cli.formats.serials import Kind
-from medpay_cli.formats.workbook import Elements, Workbook, damaged, parsed
+from medpay_cli.formats.xlsx import serials
+from medpay_cli.formats.xlsx.serials import Kind
+from medpay_cli.formats.xlsx.workbook import Elements, Workbook, damaged, parsed
 from medpay_cli.parallel import in_order
 
 MOST_ROWS, MOST_COLUMNS = 1 << 20, 1 << 14

@@ -11,7 +11,8 @@ import numpy as np
 from medpay_cli.characters import LF
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import ReadError
-from medpay_cli.formats import Told, controls, quoting
+from medpay_cli.formats import Told
+from medpay_cli.formats.text import controls, quoting
 
 # Parts of 16 MiB are 7 % faster and take 60 % more memory.
 PART = 8 << 20

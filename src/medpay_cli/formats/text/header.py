@@ -12,8 +12,8 @@ from difflib import get_close_matches
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.formats.archive import Input
-from medpay_cli.formats.cutting import BOM
-from medpay_cli.formats.quoting import cells, quoted_size
+from medpay_cli.formats.text.cutting import BOM
+from medpay_cli.formats.text.quoting import cells, quoted_size
 
 DELIMITERS = (",", "\t", ";", "|")
 NAMES = {"\t": "TAB", " ": "SPACE"}

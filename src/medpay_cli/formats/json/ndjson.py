@@ -14,14 +14,15 @@ import polars as pl
 
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError, ReadError
-from medpay_cli.formats import LINE, PATH, ROW, Batch, LineKind, Names, flat, rows
+from medpay_cli.formats import LINE, PATH, ROW, Batch, LineKind, Names, rows
 from medpay_cli.formats.archive import Input
-from medpay_cli.formats.composing import Composer
-from medpay_cli.formats.cutting import Cut, Cutter
 from medpay_cli.formats.encoding import UTF_8
-from medpay_cli.formats.nodes import CELLS, Found, Records
+from medpay_cli.formats.json import flat
+from medpay_cli.formats.json.composing import Composer
+from medpay_cli.formats.json.nodes import CELLS, Found, Records
+from medpay_cli.formats.json.strict import MOST_DEEP, Malformed, Strict, TooDeep, kind
 from medpay_cli.formats.rows import Fault
-from medpay_cli.formats.strict import MOST_DEEP, Malformed, Strict, TooDeep, kind
+from medpay_cli.formats.text.cutting import Cut, Cutter
 
 BLANKS = b" \t\r\n"
 OBJECT = "{…}"

@@ -16,7 +16,7 @@ import polars as pl
 
 from medpay_cli.characters import below
 from medpay_cli.formats import LINE, PATH
-from medpay_cli.formats.elements import Place
+from medpay_cli.formats.xml.elements import Place
 
 ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&"}
 NOT_BLANK = r"[^ \t\n]"

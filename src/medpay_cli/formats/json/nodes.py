@@ -12,8 +12,8 @@ from medpay_cli.dialects import Dialect, Node
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.formats import Batch, Names
 from medpay_cli.formats.cells import BLANKS
+from medpay_cli.formats.json.strict import Malformed, Repeated, Strict, holds_repeated, kind, pointer
 from medpay_cli.formats.rows import Fault, Rows
-from medpay_cli.formats.strict import Malformed, Repeated, Strict, holds_repeated, kind, pointer
 
 # Records of a batch, and cells: records may be much shorter than their layout.
 RECORDS = 20_000

@@ -18,8 +18,8 @@ from medpay_cli.dialects import Dialect, Node
 from medpay_cli.errors import MedpayError
 from medpay_cli.formats import Names
 from medpay_cli.formats.cells import check_kept
-from medpay_cli.formats.serials import MOST_DIGITS
-from medpay_cli.formats.sheets import MOST_COLUMNS, MOST_ROWS, letters
+from medpay_cli.formats.xlsx.serials import MOST_DIGITS
+from medpay_cli.formats.xlsx.sheets import MOST_COLUMNS, MOST_ROWS, letters
 from medpay_cli.layouts import Field
 
 MOST_CHARACTERS = 32_767

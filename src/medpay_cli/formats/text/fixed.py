@@ -15,12 +15,13 @@ import polars as pl
 
 from medpay_cli import characters, layouts
 from medpay_cli.dialects import Dialect
-from medpay_cli.formats import LINE, PATH, ROW, Batch, LineKind, Names, rows, writing
+from medpay_cli.formats import LINE, PATH, ROW, Batch, LineKind, Names, rows
 from medpay_cli.formats.archive import Input
-from medpay_cli.formats.counting import FILLER, widened
-from medpay_cli.formats.cutting import Cut, Cutter
 from medpay_cli.formats.rows import Fault
-from medpay_cli.formats.writing import Chunks, Wrong
+from medpay_cli.formats.text import writing
+from medpay_cli.formats.text.counting import FILLER, widened
+from medpay_cli.formats.text.cutting import Cut, Cutter
+from medpay_cli.formats.text.writing import Chunks, Wrong
 
 _LINE, _WIDE = "\x1ftext", "\x1fwide"
 Span = tuple[int, int]

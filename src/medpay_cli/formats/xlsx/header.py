@@ -9,7 +9,7 @@ import polars as pl
 
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import ReadError
-from medpay_cli.formats.header import check_names, plain
+from medpay_cli.formats.text.header import check_names, plain
 
 # A header begins in the first rows, and is so many rows high at most.
 FAR, HIGHEST = 50, 4

@@ -13,7 +13,7 @@ from medpay_cli.errors import MedpayError
 from medpay_cli.formats import Names
 from medpay_cli.formats.cells import BLANKS
 from medpay_cli.formats.encoding import UTF_8, known
-from medpay_cli.formats.nodes import Step, tree
+from medpay_cli.formats.json.nodes import Step, tree
 
 NUMBER = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$"
 TEXT, COUNT = "\x1ftext", "\x1fcount"

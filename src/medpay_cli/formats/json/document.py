@@ -13,10 +13,10 @@ from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.formats import Batch, Names
 from medpay_cli.formats.archive import Input
-from medpay_cli.formats.composing import Composer, gathered
-from medpay_cli.formats.cutting import BOM
-from medpay_cli.formats.nodes import Records, Step
-from medpay_cli.formats.strict import MOST_DEEP, Malformed, TooDeep, check_surrogates, past_blank, pointer
+from medpay_cli.formats.json.composing import Composer, gathered
+from medpay_cli.formats.json.nodes import Records, Step
+from medpay_cli.formats.json.strict import MOST_DEEP, Malformed, TooDeep, check_surrogates, past_blank, pointer
+from medpay_cli.formats.text.cutting import BOM
 
 if TYPE_CHECKING:
     import polars as pl

@@ -15,9 +15,9 @@ import polars as pl
 from medpay_cli import files, layouts, money
 from medpay_cli.dialects import RECORDS, Dialect
 from medpay_cli.errors import MedpayError
-from medpay_cli.formats import controls
 from medpay_cli.formats.cells import BLANKS
 from medpay_cli.formats.encoding import MARKS, UTF_8
+from medpay_cli.formats.text import controls
 
 # Records that are put together at once.
 AT_ONCE = 50_000

@@ -17,8 +17,8 @@ import polars as pl
 from medpay_cli import characters
 from medpay_cli.characters import CR, LF
 from medpay_cli.errors import InternalError
-from medpay_cli.formats.composing import NUMBER
-from medpay_cli.formats.strict import Malformed, Strict
+from medpay_cli.formats.json.composing import NUMBER
+from medpay_cli.formats.json.strict import Malformed, Strict
 
 QUOTE, BACKSLASH, SPACE, COLON, COMMA, OPEN, CLOSE = b'"\\ :,{}'
 WORD = 8

@@ -1,0 +1,1 @@
+"""JSON: one document, or a message or record per line."""

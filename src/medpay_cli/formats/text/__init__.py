@@ -1,0 +1,1 @@
+"""Text whose records are lines: delimited or of fixed width."""
