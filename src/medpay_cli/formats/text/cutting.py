@@ -100,7 +100,7 @@ class Cutter:
         for cut in self._cuts():
             if waiting is None:
                 waiting = cut
-            elif cut.shape.count(b"\n") <= foot:
+            elif _is_short(cut.shape, foot):
                 waiting = waiting.joined(cut)  # the foot may begin in the part before
             else:
                 yield waiting
@@ -191,3 +191,13 @@ class Cutter:
 def _line_before(cut: Cut, at: int) -> int:
     """Where the line begins that ends before that place."""
     return cut.shape.rfind(b"\n", 0, max(at - 1, 0)) + 1
+
+
+def _is_short(shape: bytes, lines: int) -> bool:
+    """Whether there are at most so many lines; looked at from the start, nearly always for a few bytes."""
+    at = -1
+    for _ in range(lines + 1):
+        at = shape.find(b"\n", at + 1)
+        if at < 0:
+            return True
+    return False

@@ -349,7 +349,9 @@ class _Part:
             text = text.filter(~pl.col(ROW).is_in(long["row"].implode()))
         text, notes = trimmed(text, self.names) if self.dialect.trim else (text, [])
         block = self.cut.block
-        lines = self.cut.head + block.count(b"\n") + (block != b"" and not block.endswith(b"\n")) + self.cut.unclosed
+        # numpy counts without the interpreter's lock.
+        ends = count(np.frombuffer(block, np.uint8), LF)
+        lines = self.cut.head + ends + (block != b"" and not block.endswith(b"\n")) + self.cut.unclosed
         is_open = self.cut.last and block != b"" and not block.endswith(b"\n")
         return Batch(
             text=text,
