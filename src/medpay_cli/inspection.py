@@ -75,7 +75,7 @@ def _inspected(source: Input, encoding: str | None) -> Inspected:
             head = stream.read(4)
         made.mark = any(head.startswith(mark) for mark, _ in MARKS)
         made.format = recognition.sniffed(source)
-        text = formats.text(source, Dialect("", "", format=made.format), encoding)
+        text = formats.prepared(source, Dialect("", "", format=made.format), encoding)
         made.encoding = text.encoding
         _count(made, text)
         if made.format == "delimited":

@@ -315,7 +315,7 @@ def judge_nodes(
                 break
 
     try:
-        text = formats.text(source, dialect, terms.encoding)
+        text = formats.prepared(source, dialect, terms.encoding)
         written = replace(dialect, encoding=text.encoding)
         try:
             formats.read(text, written, names, work, gather)

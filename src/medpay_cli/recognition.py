@@ -72,7 +72,7 @@ def candidates(source: Input, asked: str | None, layout: str | None = None) -> l
     `asked` is the encoding that somebody named. Raises ReadError where the input cannot be decoded.
     """
     form = sniffed(source)
-    text = formats.text(source, Dialect("", "", format=form), asked)
+    text = formats.prepared(source, Dialect("", "", format=form), asked)
     head, is_whole = (b"", False) if form in formats.BINARY else _head(text)
     wanted = layouts.load(layout).id if layout else None
     found = []

@@ -87,7 +87,7 @@ def read(side: RecipeSide, path: str, terms: Terms, recipe: Recipe, take: Callab
         inputs = archive.inputs(source)
         if len(inputs) != 1:
             raise MedpayError("one_input", path=path)
-        text = formats.text(inputs[0], written, terms.encoding)
+        text = formats.prepared(inputs[0], written, terms.encoding)
         if side.dialect is None:
             written = replace(written, delimiter=delimiter_for(text, used.names))
     except ReadError as err:

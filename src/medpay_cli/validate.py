@@ -165,7 +165,7 @@ def _structure(source: Input, dialect: Dialect | None, terms: Terms) -> tuple[Pa
     form = dialect.format if dialect else recognition.sniffed(source)
     if form != "delimited":
         raise MedpayError("structure_of_text_only", path=source.path, format=form)
-    used, written = recognition.structure(formats.text(source, dialect or NO_DIALECT, terms.encoding), dialect)
+    used, written = recognition.structure(formats.prepared(source, dialect or NO_DIALECT, terms.encoding), dialect)
     return {None: used}, written
 
 

@@ -44,7 +44,7 @@ def frame(n, first=0):
 """
 READ = """
 how = dialects.load(sys.argv[1]).fitted(names)
-source = formats.text(Input(sys.argv[2]), how, None)
+source = formats.prepared(Input(sys.argv[2]), how, None)
 def count(batches): return sum(batch.text.height for batch, _ in batches)
 print(formats.read(source, replace(how, encoding=source.encoding), {None: names}, lambda batch: None, count))
 """

@@ -56,7 +56,7 @@ def seen(folder: Path, how: Dialect, content: bytes) -> Seen:
     """What is read of a file, rows and lines counted from its start. Raises ReadError."""
     path = folder / "file.txt"
     path.write_bytes(content)
-    text = formats.text(Input(str(path)), how, None)
+    text = formats.prepared(Input(str(path)), how, None)
 
     def gather(batches) -> Seen:
         made, rows, lines = Seen([], [], [], []), 0, 0

@@ -132,7 +132,7 @@ def read(
             return result
 
 
-def text(source: Input, dialect: Dialect, asked: str | None) -> Input:
+def prepared(source: Input, dialect: Dialect, asked: str | None) -> Input:
     """An input as its reader wants it: UTF-8, or the bytes as they are. Raises ReadError F210, F211."""
     from medpay_cli.formats.encoding import decoded
 
