@@ -20,18 +20,25 @@ from medpay_cli.parts import Parts, fitted, ids
 
 # So many records must fit; the bytes that are looked at for them are bounded too.
 RECORDS = 1000
+# Findings on records that have other names or another shape than the dialect says.
+STRANGE = {"F101", "F102", "F103", "F110", "F111", "F112", "F113"}
 BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A dialect held against a file's first records: how many there were, how many fit, and what the first did not."""
+    """A dialect held against a file's first records: how many there were, how many fit, and what the first did not.
+
+    `is_named` tells that the header, or the names and paths of the document, are the dialect's, whatever stands in its
+    cells.
+    """
 
     dialect: str
     layout: str
     records: int
     fits: int
     reason: str | None
+    is_named: bool = False
 
     @property
     def is_match(self) -> bool:
@@ -97,11 +104,14 @@ def recognised(source: Input, asked: str | None, layout: str | None = None) -> t
 
 
 def chosen(source: Input, found: list[Candidate], layout: str | None = None) -> tuple[Parts, Dialect]:
-    """The only one of the candidates that every record fits. Raises what `recognised` raises."""
+    """The only one of the candidates that every record fits, else the only one by its names.
+
+    Raises what `recognised` raises.
+    """
     with source.open() as stream:
         if not stream.read(1 << 16).strip(b"\xef\xbb\xbf\xff\xfe\0\r\n"):
             raise ReadError("F208")
-    matches = [one for one in found if one.is_match]
+    matches = [one for one in found if one.is_match] or [one for one in found if one.is_named]
     if len(matches) != 1:
         told = "; ".join(map(str, matches or found)) or "-"
         raise MedpayError("ambiguous" if matches else "not_recognised", path=source.path, found=told)
@@ -151,7 +161,16 @@ def _held(sample: Input, parts: Parts, dialect: Dialect) -> Candidate:
     first = next(frames, findings.none()).filter(severity=ERROR).head(1)
     reason = None if first.is_empty() else " ".join(filter(None, first.select("code", "field").row(0)))
     is_judged = all(one.verdict.verdict != NOT_JUDGED for one in judged)
-    return Candidate(dialect.name, _shown(parts), records, records - rejected if is_judged else 0, reason)
+    names = dialect.header or dialect.format not in formats.IN_LINES or dialect.format == "ndjson"
+    is_strange = any(code in STRANGE for one in judged for code, _, _ in one.findings.counts)
+    return Candidate(
+        dialect=dialect.name,
+        layout=_shown(parts),
+        records=records,
+        fits=records - rejected if is_judged else 0,
+        reason=reason,
+        is_named=names and records > 0 and is_judged and not is_strange,
+    )
 
 
 def _shown(parts: Parts) -> str:
