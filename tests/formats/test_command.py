@@ -69,7 +69,7 @@ def test_each_node_of_a_message_has_a_verdict_of_its_own(folder):
     (folder / "a.json").write_text(json.dumps(MESSAGE))
     answer = medpay("validate", "a.json", "--dialect", FOLDER / "2304-response.toml", "--format", "json")
     shown = {file["node"]: (file["records"], file["accepted"], file["verdict"]) for file in answer.json["files"]}
-    assert shown == {"setlinfo": (1, 0, "findings"), "setldetail": (1, 0, "findings")}
+    assert shown == {"setlinfo": (1, 1, "valid"), "setldetail": (1, 0, "findings")}
     pointed = [place for place in places(answer.json) if place[1] == "setldetail" and place[0] == "L103"]
     assert pointed == [("L103", "setldetail", 1, None, "fund_payamt", "/output/setldetail/0/fund_payamt", "1.005")]
 
