@@ -343,6 +343,11 @@ def _close(desks: list[_Desk[T]], terms: Terms) -> None:
         _stop(desks[0].made, ReadError(EMPTY))
     for desk in desks:
         desk.close()
+    if not all(desk.made.verdict.is_read for desk in desks):
+        for desk in desks:  # nobody knows what stands behind the place where the reading stopped
+            desk.made.verdict.verdict = NOT_JUDGED
+            desk.made.verdict.is_read = False
+    for desk in desks:
         desk.reject_repeated()
     _hold_against(desks[0].made, declared)
 

@@ -91,7 +91,7 @@ def validate(
     outcome = Outcome(
         files=verdicts,
         findings=found,
-        exit_code=exit_code(verdicts, found, fail_on),
+        exit_code=exit_code([[of.verdict for of in one.judgements] for one in made], found, fail_on),
         titles={field.name: (field.title("zh"), field.title("en")) for field in fields},
         sensitivity={field.name: field.sensitivity for field in fields if field.sensitivity},
         plain=frozenset(field.name for field in fields if not field.is_text or field.codes or field.form),
@@ -105,14 +105,15 @@ def validate(
     return outcome
 
 
-def exit_code(verdicts: list[FileVerdict], found: Findings, fail_on: str = ERROR) -> int:
-    """0, 1, 3 or 4 as the verdicts of several files combine."""
-    unjudged = sum(one.verdict == NOT_JUDGED for one in verdicts)
+def exit_code(inputs: list[list[FileVerdict]], found: Findings, fail_on: str = ERROR) -> int:
+    """0, 1, 3 or 4 as the verdicts of several inputs combine; one of which a node is not judged is not judged."""
+    unjudged = sum(any(one.verdict == NOT_JUDGED for one in verdicts) for verdicts in inputs)
     if unjudged:
-        return 3 if unjudged == len(verdicts) else 4
+        return 3 if unjudged == len(inputs) else 4
     if fail_on == NEVER:
         return 0
-    return int(any(one.verdict == FOUND for one in verdicts) or (fail_on == WARNING and found.count(WARNING) > 0))
+    is_wrong = any(one.verdict == FOUND for verdicts in inputs for one in verdicts)
+    return int(is_wrong or (fail_on == WARNING and found.count(WARNING) > 0))
 
 
 def _check_codes(terms: Terms) -> None:

@@ -118,3 +118,11 @@ def test_inspect_names_the_format_and_the_nodes(folder):
     (folder / "a.xml").write_text(ledger("0.00"))
     [file] = medpay("inspect", "a.xml", "--format", "json").json["files"]
     assert (file["format"], file["dialect"], file["records"]) == ("xml", "medpay-ledger-detail-xml", 1)
+
+
+def test_a_message_that_is_not_read_to_its_end_is_judged_in_no_node(folder):
+    number = "1" * (2 << 20)  # beyond the limit of a field
+    (folder / "a.json").write_text(json.dumps(MESSAGE).replace("10.5", number))
+    answer = medpay("validate", "a.json", "--dialect", FOLDER / "2304-response.toml", "--format", "json")
+    assert (answer.exit_code, {file["verdict"] for file in answer.json["files"]}) == (3, {"not_judged"})
+    assert (answer.json["complete"], answer.json["counts"][0]["code"]) == (False, "F204")
