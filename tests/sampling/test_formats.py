@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -180,9 +181,9 @@ def test_a_key_that_children_link_to_is_never_repeated():
 def test_children_whose_key_is_partly_their_parent_s_are_never_repeated(tmp_path):
     parent = {"type": "object", "x-key": ["a"], "properties": {"a": {"type": "string", "maxLength": 4}}}
     child = {"type": "object", "x-key": ["a", "b"], "properties": {
-        "a": {"type": "string", "pattern": "^[0-9]{4}$"}, "b": {"enum": ["1", "2"]}}}  # fmt: skip
+        "a": {"type": "string", "pattern": "^[0-9]{4}$"}, "b": {"type": "string", "enum": ["1", "2"]}}}  # fmt: skip
     for name, schema in (("parent", parent), ("child", child)):
-        (tmp_path / f"{name}.json").write_text(config.json.dumps(schema), encoding="utf-8")
+        (tmp_path / f"{name}.json").write_text(json.dumps(schema), encoding="utf-8")
     (tmp_path / "nested.toml").write_text(
         'title = { zh = "", en = "" }\nformat = "json"\n'
         '[nodes.parent]\npath = "all"\nlayout = "parent.json"\nrepeated = true\n'
