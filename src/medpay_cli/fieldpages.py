@@ -80,7 +80,7 @@ def _values(one: Field) -> list[str]:
     open_list = one.notes.get("x-open-codes")
     listed += [f"[{open_list}](../codes/{open_list}.csv) …"] if open_list else []
     for keyword, value in one.asserted:
-        if keyword == "pattern" or (keyword == "const"):
+        if keyword in ("pattern", "const"):
             listed.append(_code(value))
         elif keyword == "enum" and not one.codes:
             listed += [_code(item) for item in value]
@@ -93,7 +93,9 @@ def _notes(one: Field) -> list[str]:
     notes = [_cell(str(one.notes[key])) for key in ("description", "x-note") if key in one.notes]
     strict = one.notes.get("x-strict")
     if strict:
-        told = ", ".join(key if value is True else f"{key} {_code(value)}" for key, value in strict.items() if key != "source")
+        told = ", ".join(
+            key if value is True else f"{key} {_code(value)}" for key, value in strict.items() if key != "source"
+        )
         notes.append(f"x-strict: {told} ({_cell(str(strict.get('source', '-')))})")
     return notes
 

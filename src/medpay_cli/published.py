@@ -12,12 +12,12 @@ from medpay_cli.config import Document
 from medpay_cli.layouts import Field, Layout
 
 COMMENT = (
-    "Standalone: every $ref is resolved. It describes the cells of a file as text: every value is a string as it stands "
-    "there, a cell with nothing in it is left out of the object. So that any JSON Schema validator can hold it, numbers "
-    "and our formats money, decimal, date and datetime (named in x-format) are patterns: an amount has no plus sign, "
-    "exponent, separators or leading zeros, at most x-digits digits, x-scale of them after the point. Patterns are "
-    "anchored and ASCII. What text cannot be compared with stands in x-minimum and x-maximum and is not asserted here. "
-    "x-key names the fields that no two records of a file share."
+    "Standalone: every $ref is resolved. It describes the cells of a file as text: every value is a string as it "
+    "stands there, a cell with nothing in it is left out of the object. So that any JSON Schema validator can hold it, "
+    "numbers and our formats money, decimal, date and datetime (named in x-format) are patterns: an amount has no plus "
+    "sign, exponent, separators or leading zeros, at most x-digits digits, x-scale of them after the point. Patterns "
+    "are anchored and ASCII. What text cannot be compared with stands in x-minimum and x-maximum and is not asserted "
+    "here. x-key names the fields that no two records of a file share."
 )
 
 

@@ -115,7 +115,7 @@ def test_every_fault_of_a_cell_is_found_where_it_was_planted(layout, name):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", [one for one in MADE if "parquet numbers" != one])
+@pytest.mark.parametrize("name", [one for one in MADE if one != "parquet numbers"])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_fault_of_every_layout_is_found_where_it_was_planted(layout, name):
     every_fault_is_found(layout, name)
