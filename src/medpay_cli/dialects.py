@@ -8,6 +8,7 @@ from pathlib import Path
 
 from medpay_cli import config
 from medpay_cli.errors import MedpayError
+from medpay_cli.partners import Partner
 
 # The item of a control line that is the number of records.
 RECORDS = "records"
@@ -80,7 +81,7 @@ class Dialect:
     whose value is text that holds JSON, `numbers` says whether amounts are written as JSON numbers, `sheet` names the
     sheet of a workbook, `positions` a field's first and last column of text (from 1) where lines have a fixed width.
     A column is a character, or a byte of the encoding `counted_in`. `line_end` and `trailing_delimiter` are what is
-    written; either is read.
+    written; either is read. `partner` is whose own habits it has, where a partner's differ.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Dialect:
     widths: tuple[int, ...] = ()
     mixed_widths: bool = False
     shifted: tuple[Shifted, ...] = ()
+    partner: str | None = None
 
     @property
     def parts(self) -> tuple[Node, ...]:
@@ -201,9 +203,10 @@ def names() -> list[str]:
     return config.names(config.DIALECT)
 
 
-def load(name: str) -> Dialect:
-    """The dialect behind a shipped name or a user's FILE.toml. Raises MedpayError."""
-    document = config.load(config.DIALECT, name)
+def load(name: str, partner: Partner | None = None) -> Dialect:
+    """The dialect behind a shipped name or a user's FILE.toml, as a partner writes it. Raises MedpayError."""
+    changed = partner.dialects.get(name) if partner else None
+    document = changed or config.load(config.DIALECT, name)
     same = (
         "format", "namespace", "numbers", "sheet", "delimiter", "quote", "encoding", "header", "other_columns",
         "free_order", "headings", "preamble", "final_line_end", "trim", "mixed_widths", "trailing_delimiter",
@@ -216,6 +219,7 @@ def load(name: str) -> Dialect:
         raise MedpayError("dialect_fault", path=name, reason=fault)
     return Dialect(
         name=name,
+        partner=partner.name if partner and changed else None,
         layout=_beside(document["layout"], name) if "layout" in document else nodes[0].layout,
         nodes=nodes,
         embedded=tuple(map(_steps, document.get("embedded", ()))),

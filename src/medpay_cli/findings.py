@@ -211,6 +211,8 @@ class FileVerdict:
     rejected_totals: dict[str, Decimal] = field(default_factory=dict)
     scales: dict[str, int] = field(default_factory=dict)
     is_read: bool = True
+    # Whose habits the dialect was read with, where it is not the shipped one.
+    partner: str | None = None
 
 
 @dataclass

@@ -14,6 +14,7 @@ from medpay_cli.formats.archive import Input
 from medpay_cli.formats.encoding import MARKS
 from medpay_cli.formats.text.header import delimiter_counts
 from medpay_cli.judging import NOT_JUDGED, Terms
+from medpay_cli.partners import Partner
 from medpay_cli.recognition import Candidate
 
 BLOCK = 16 << 20
@@ -56,7 +57,7 @@ class Inspection:
         return 0 if all(one.verdicts for one in self.files) else NOT_RECOGNISED
 
 
-def inspect(path: str, encoding: str | None = None) -> Inspection:
+def inspect(path: str, encoding: str | None = None, partner: Partner | None = None) -> Inspection:
     """Look at a file, or at every member of an archive. Raises MedpayError where there is none."""
     source = Source.parse(path)
     if source.path.lower().endswith(".zip") and source.member is None:
@@ -65,10 +66,10 @@ def inspect(path: str, encoding: str | None = None) -> Inspection:
         inputs = archive.inputs(source)
     except ReadError as err:
         return Inspection([Inspected(files.shown(source.path), source.member, reason=err.code)])
-    return Inspection([_inspected(one, encoding) for one in inputs])
+    return Inspection([_inspected(one, encoding, partner) for one in inputs])
 
 
-def _inspected(source: Input, encoding: str | None) -> Inspected:
+def _inspected(source: Input, encoding: str | None, partner: Partner | None) -> Inspected:
     made = Inspected(files.shown(source.path), source.member)
     try:
         with source.open() as stream:
@@ -80,8 +81,8 @@ def _inspected(source: Input, encoding: str | None) -> Inspected:
         _count(made, text)
         if made.format == "delimited":
             made.delimiters = delimiter_counts(text)
-        made.candidates = recognition.candidates(text, encoding)
-        parts, dialect = recognition.chosen(text, made.candidates)
+        made.candidates = recognition.candidates(text, encoding, partner=partner)
+        parts, dialect = recognition.chosen(text, made.candidates, partner=partner)
         made.format = dialect.format
     except ReadError as err:
         made.reason = err.code

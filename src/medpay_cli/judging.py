@@ -366,6 +366,7 @@ def blank(source: Input, layout: Layout, dialect: Dialect, node: str | None = No
         totals=nothing,
         rejected_totals=dict(nothing),
         scales={one.name: one.scale for one in layout.money},
+        partner=dialect.partner,
     )
 
 

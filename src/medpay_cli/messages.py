@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+import unicodedata
 from functools import cache
 from typing import Literal, cast
 
@@ -42,3 +43,8 @@ def catalogue() -> dict[str, dict[str, str]]:
     """Every sentence: key → language → text."""
     with (files.schemas() / "messages.toml").open("rb") as file:
         return cast("dict[str, dict[str, str]]", tomllib.load(file))
+
+
+def wide(text: str) -> int:
+    """How many letters wide a text is shown: a Han character takes two."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)

@@ -38,7 +38,7 @@ def _layout(name: str, lang: Language) -> str:
         ]
         for field in layout.fields
     ]
-    widths = [max(_wide(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
+    widths = [max(messages.wide(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
     lines = [
         "  ".join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in [heads, *rows]
@@ -71,11 +71,5 @@ def _type(field: Field) -> str:
     return f"{kind}(..{said['maxLength']})" if "maxLength" in said else str(kind)
 
 
-def _wide(text: str) -> int:
-    import unicodedata
-
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
-
-
 def _padded(text: str, width: int) -> str:
-    return text + " " * (width - _wide(text))
+    return text + " " * (width - messages.wide(text))

@@ -16,6 +16,7 @@ from medpay_cli.formats.encoding import known
 from medpay_cli.formats.text.header import first_size, widest_delimiter
 from medpay_cli.judging import NOT_JUDGED, Terms
 from medpay_cli.layouts import Field, Layout
+from medpay_cli.partners import Partner
 from medpay_cli.parts import Parts, fitted, ids
 
 # So many records must fit; the bytes that are looked at for them are bounded too.
@@ -73,8 +74,11 @@ def forms(source: Input) -> tuple[str, ...]:
     return ALSO.get(form, (form,))
 
 
-def candidates(source: Input, asked: str | None, layout: str | None = None) -> list[Candidate]:
-    """Every shipped dialect (of that layout, if one is named) held against an input, the best first.
+def candidates(
+    source: Input, asked: str | None, layout: str | None = None, partner: Partner | None = None
+) -> list[Candidate]:
+    """Every shipped dialect (of that layout, if one is named), as the partner writes it, held against an input, the
+    best first.
 
     `asked` is the encoding that somebody named. Raises ReadError where the input cannot be decoded.
     """
@@ -84,7 +88,7 @@ def candidates(source: Input, asked: str | None, layout: str | None = None) -> l
     wanted = layouts.load(layout).id if layout else None
     found = []
     for name in dialects.names():
-        dialect = dialects.load(name)
+        dialect = dialects.load(name, partner)
         if dialect.format in forms(source) and (wanted is None or wanted in ids(dialect)):
             parts, written = fitted(dialect)
             found.append(
@@ -95,15 +99,19 @@ def candidates(source: Input, asked: str | None, layout: str | None = None) -> l
     return sorted(found, key=lambda one: (-one.fits, one.dialect))
 
 
-def recognised(source: Input, asked: str | None, layout: str | None = None) -> tuple[Parts, Dialect]:
+def recognised(
+    source: Input, asked: str | None, layout: str | None = None, partner: Partner | None = None
+) -> tuple[Parts, Dialect]:
     """The layouts and the dialect of an input.
 
     Raises MedpayError with the candidates where it is not clear, ReadError F208 where there is nothing to judge by.
     """
-    return chosen(source, candidates(source, asked, layout), layout)
+    return chosen(source, candidates(source, asked, layout, partner), layout, partner)
 
 
-def chosen(source: Input, found: list[Candidate], layout: str | None = None) -> tuple[Parts, Dialect]:
+def chosen(
+    source: Input, found: list[Candidate], layout: str | None = None, partner: Partner | None = None
+) -> tuple[Parts, Dialect]:
     """The only one of the candidates that every record fits, else the only one by its names.
 
     Raises what `recognised` raises.
@@ -115,7 +123,7 @@ def chosen(source: Input, found: list[Candidate], layout: str | None = None) -> 
     if len(matches) != 1:
         told = "; ".join(map(str, matches or found)) or "-"
         raise MedpayError("ambiguous" if matches else "not_recognised", path=source.path, found=told)
-    dialect = dialects.load(matches[0].dialect)
+    dialect = dialects.load(matches[0].dialect, partner)
     return fitted(dialect, None if dialect.nodes else layout)
 
 

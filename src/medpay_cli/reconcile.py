@@ -15,6 +15,7 @@ from medpay_cli.errors import InternalError
 from medpay_cli.findings import Findings, Outcome
 from medpay_cli.judging import NOT_JUDGED, Terms
 from medpay_cli.matching import MATCHED, OURS, SIDES, THEIRS, ClassSums, Compared, Group, Matched, Reconciliation, Side
+from medpay_cli.partners import Partner
 from medpay_cli.recipes import Recipe
 from medpay_cli.reports import Style, statement
 from medpay_cli.screening import WHOLE, Flags
@@ -32,10 +33,12 @@ def reconcile(
     terms: Mapping[str, Terms] | None = None,
     tolerance: Mapping[str, Decimal] | None = None,
     accepted_only: bool = False,
+    partner: Partner | None = None,
 ) -> Reconciliation:
     """Match the two files in `sides` (side name → PATH) as the recipe says; amounts in yuan.
 
-    `layout` and `dialect` replace the recipe's own for a side, `tolerance` a column's; a side is read on its `terms`.
+    `layout` and `dialect` replace the recipe's own for a side, `tolerance` a column's; a side is read on its `terms`,
+    its dialect as the `partner` writes it.
     Wrong data is in the result; raises MedpayError for what cannot be done as asked, InternalError where the bridge
     does not tie.
     """
@@ -47,6 +50,7 @@ def reconcile(
             (terms or {}).get(one.name) or Terms(),
             recipe,
             take,
+            partner,
         )
         for name, one in zip(SIDES, recipe.sides, strict=True)
     }

@@ -21,6 +21,7 @@ from medpay_cli.formats.text.header import delimiter_for
 from medpay_cli.judging import Judgement, Terms
 from medpay_cli.layouts import Layout
 from medpay_cli.matching import RECORDS
+from medpay_cli.partners import Partner
 from medpay_cli.parts import Parts, fitted
 from medpay_cli.recipes import Recipe, RecipeSide
 from medpay_cli.screening import LEFT_OUT, Flags, Prints
@@ -78,10 +79,20 @@ class ReadSide:
         return pl.concat([empty, *(text.select(columns) for text in again)]).select(*names, *self.recipe.amounts)
 
 
-def read(side: RecipeSide, path: str, terms: Terms, recipe: Recipe, take: Callable[[pl.DataFrame], Prints]) -> ReadSide:
-    """Read a side on its terms; `take` takes the fingerprints. Raises MedpayError for what cannot be done as asked."""
+def read(
+    side: RecipeSide,
+    path: str,
+    terms: Terms,
+    recipe: Recipe,
+    take: Callable[[pl.DataFrame], Prints],
+    partner: Partner | None = None,
+) -> ReadSide:
+    """Read a side on its terms, as the partner writes it; `take` takes the fingerprints.
+
+    Raises MedpayError for what cannot be done as asked.
+    """
     source = Source.parse(path)
-    reading = _named(side, recipe)
+    reading = _named(side, recipe, partner)
     used, written = reading.layout, reading.dialect
     try:
         inputs = archive.inputs(source)
@@ -116,7 +127,7 @@ class _Reading:
         return self.parts[self.node]
 
 
-def _named(side: RecipeSide, recipe: Recipe) -> _Reading:
+def _named(side: RecipeSide, recipe: Recipe, partner: Partner | None) -> _Reading:
     """The layout and dialect of a side; an ad-hoc table has one made up of the named columns."""
     if side.dialect is None:
         amount = {"type": "number", "format": "money", "x-digits": AD_HOC_DIGITS, "x-scale": MOST_DECIMALS}
@@ -125,7 +136,7 @@ def _named(side: RecipeSide, recipe: Recipe) -> _Reading:
         made = layouts.build({"type": "object", "properties": columns, "x-key": recipe.key}, "")
         table = Dialect("", "", quote='"', header=True, other_columns=True, free_order=True, trim=True)
         return _Reading({None: made}, None, table)
-    written = dialects.load(side.dialect)
+    written = dialects.load(side.dialect, partner)
     parts, written = fitted(written, None if written.nodes else side.layout)
     wanted = (*recipe.key, *recipe.amounts, *recipe.compare)
     lacking = {node: [name for name in wanted if used.field(name) is None] for node, used in parts.items()}

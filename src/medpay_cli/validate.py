@@ -16,6 +16,7 @@ from medpay_cli.formats import IN_LINES, archive
 from medpay_cli.formats.archive import Input
 from medpay_cli.judging import FOUND, NOT_JUDGED, STRUCTURE_ONLY, VALID, Judgement, Terms
 from medpay_cli.layouts import Layout
+from medpay_cli.partners import Partner
 from medpay_cli.parts import Parts, fitted, ids
 from medpay_cli.reports import Style
 
@@ -60,12 +61,14 @@ def validate(
     fail_on: str = ERROR,
     targets: Targets | None = None,
     style: Style | None = None,
+    partner: Partner | None = None,
 ) -> Outcome:
     """Hold files against a layout (a shipped name, FILE.json or "none") in a dialect (a shipped name or FILE.toml).
 
-    Whichever is not named follows from the other or is recognised. `fail_on` is the severity from which findings make
-    the exit code 1. Records go to `targets` unless the file is not judged, words in the language of `style`. Wrong
-    data is in the Outcome; raises MedpayError for what cannot be done as asked.
+    Whichever is not named follows from the other or is recognised; a dialect is read as the `partner` writes it.
+    `fail_on` is the severity from which findings make the exit code 1. Records go to `targets` unless the file is not
+    judged, words in the language of `style`. Wrong data is in the Outcome; raises MedpayError for what cannot be done
+    as asked.
     """
     held = terms or Terms()
     _check_codes(held)
@@ -80,7 +83,7 @@ def validate(
     for option, asked in one_only.items():
         if asked and len(sources) != 1:
             raise MedpayError("one_input_for", option=option, count=len(sources))
-    made = [_judged(source, broken, layout, dialect, held) for source, broken in sources]
+    made = [_judged(source, broken, layout, dialect, held, partner) for source, broken in sources]
     judgements = [judgement for one in made for judgement in one.judgements]
     # Those of the only file are not copied: there may be millions.
     found = judgements[0].findings if len(judgements) == 1 else Findings()
@@ -140,18 +143,21 @@ def _opened(source: Source) -> list[tuple[Input, ReadError | None]]:
         return [(Input(source.path, source.member), err)]
 
 
-def _judged(source: Input, broken: ReadError | None, layout: str | None, dialect: str | None, terms: Terms) -> _Made:
-    used, written = NO_LAYOUT, dialects.load(dialect) if dialect else NO_DIALECT
+def _judged(
+    source: Input, broken: ReadError | None, layout: str | None, dialect: str | None, terms: Terms,
+    partner: Partner | None,
+) -> _Made:  # fmt: skip
+    used, written = NO_LAYOUT, dialects.load(dialect, partner) if dialect else NO_DIALECT
     try:
         if broken is not None:
             # What was named is checked all the same.
             used, written = fitted(written, layout) if dialect and layout != NONE else (used, written)
             raise broken
-        used, written = named(source, layout, dialect) or (used, written)
+        used, written = named(source, layout, dialect, partner) or (used, written)
         if layout == NONE:
             used, written = _structure(source, written if dialect else None, terms)
         elif used is NO_LAYOUT:
-            used, written = recognition.recognised(source, terms.encoding, layout)
+            used, written = recognition.recognised(source, terms.encoding, layout, partner)
     except ReadError as err:
         unread = judging.blank(source, next(iter(used.values())), written)
         return _Made(source, used, written, [judging.unreadable(unread, err)])
@@ -170,7 +176,9 @@ def _structure(source: Input, dialect: Dialect | None, terms: Terms) -> tuple[Pa
     return {None: used}, written
 
 
-def named(source: Input, layout: str | None, dialect: str | None) -> tuple[Parts, Dialect] | None:
+def named(
+    source: Input, layout: str | None, dialect: str | None, partner: Partner | None = None
+) -> tuple[Parts, Dialect] | None:
     """The layouts and dialect that were named, or the only ones of the layout and the input's format; None where the
     records must be looked at.
 
@@ -179,11 +187,11 @@ def named(source: Input, layout: str | None, dialect: str | None) -> tuple[Parts
     if layout == NONE:
         return None
     if dialect is not None:
-        return fitted(dialects.load(dialect), layout)
+        return fitted(dialects.load(dialect, partner), layout)
     if layout is None:
         return None
     used = layouts.load(layout)
-    writing = [one for one in map(dialects.load, dialects.names()) if used.id in ids(one)]
+    writing = [one for name in dialects.names() if used.id in ids(one := dialects.load(name, partner))]
     if not writing:
         raise MedpayError("name_dialect", layout=used.id, found="-")
     forms = recognition.forms(source)

@@ -10,13 +10,13 @@ SRC = Path(__file__).parents[2] / "src" / "medpay_cli"
 ROWS = (
     {"__main__"},
     {"cli"},
-    {"validate", "reconcile", "inspection", "pages", "sampling"},
+    {"validate", "reconcile", "inspection", "pages", "fieldpages", "published", "sampling"},
     {"recognition", "separating", "sides"},
     {"judging", "recipes", "reports"},
     {"checks", "matching", "formats", "control", "parts"},
     {"screening", "repeats"},
     {"layouts", "dialects", "money", "characters"},
-    {"findings", "config", "files", "frames", "parallel", "messages", "errors"},
+    {"findings", "config", "files", "partners", "frames", "parallel", "messages", "errors"},
 )
 LEVEL = {name: number for number, row in enumerate(ROWS) for name in row}
 ONLY_IN = {

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from medpay_cli.cli import options
+
+if TYPE_CHECKING:
+    from medpay_cli.partners import Partner
 
 FORMATS = ("text", "json")
 
@@ -14,8 +17,9 @@ FORMATS = ("text", "json")
 @click.command("inspect")
 @click.argument("path", metavar="PATH")
 @click.option("--encoding", metavar="NAME", help="Encoding of the file, if you know it.")
+@options.partner
 @options.reports(FORMATS)
-def command(path: str, encoding: str | None, **report: Any) -> int:
+def command(path: str, encoding: str | None, partner: Partner | None, **report: Any) -> int:
     """Example: medpay inspect upload.zip
 
     Say what a file is, with the evidence: encoding, line ends, dialect and layout, counts and totals.
@@ -23,7 +27,7 @@ def command(path: str, encoding: str | None, **report: Any) -> int:
     """
     from medpay_cli.inspection import inspect
 
-    options.check_targets(report, FORMATS, [path])
-    inspection = inspect(path, encoding)
+    options.check_targets(report, FORMATS, [path, *options.read_by(partner)])
+    inspection = inspect(path, encoding, partner)
     options.emit(inspection, FORMATS, **report)
     return inspection.exit_code

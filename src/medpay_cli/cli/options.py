@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
@@ -17,6 +18,7 @@ from medpay_cli import files
 from medpay_cli.errors import MedpayError
 
 if TYPE_CHECKING:
+    from medpay_cli.partners import Partner
     from medpay_cli.reports import Style
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -105,6 +107,26 @@ def check_targets(
 ) -> None:
     """Before any work: refuse an --output that cannot be meant, or stands where an input or another output does."""
     files.check_targets([*others, *(path for _, path in _outputs(report, formats))], inputs)
+
+
+def partner(command: F) -> F:
+    """--partner and --config; the command gets the partner, or None."""
+
+    @wraps(command)
+    def run(*args: Any, partner: str | None, config_file: Path | None, **options: Any) -> Any:
+        from medpay_cli import partners
+
+        return command(*args, partner=partners.load(partner, config_file), **options)
+
+    file: dict[str, Any] = {"type": click.Path(path_type=Path), "metavar": "FILE", "envvar": "MEDPAY_CONFIG"}
+    named: dict[str, Any] = {"metavar": "NAME", "envvar": "MEDPAY_PARTNER"}
+    run = click.option("--config", "config_file", help="Settings; ./medpay.toml if it exists.", **file)(run)
+    return cast("F", click.option("--partner", help="Whose habits of [partners] in it hold.", **named)(run))
+
+
+def read_by(partner: Partner | None) -> list[str]:
+    """The file that names the partner."""
+    return [str(partner.file)] if partner else []
 
 
 def own(*names: str | None) -> list[str]:

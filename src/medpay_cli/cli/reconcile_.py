@@ -14,6 +14,7 @@ from medpay_cli.errors import MedpayError
 
 if TYPE_CHECKING:
     from medpay_cli.control import Declared
+    from medpay_cli.partners import Partner
     from medpay_cli.recipes import Recipe
 
 FORMATS = ("text", "json")
@@ -32,6 +33,7 @@ FORMATS = ("text", "json")
 @click.option("--dialect", "dialects", multiple=True, metavar="SIDE=NAME", help="Read this side in another dialect.")
 @click.option("--encoding", "encodings", multiple=True, metavar="SIDE=NAME", help="This side's encoding.")
 @click.option("--tolerance", "tolerances", multiple=True, metavar="COL=AMOUNT", help="Amount within which COL agrees.")
+@options.partner
 @options.declared("SIDE:records=N,COL=AMOUNT", "SIDE=FILE")
 @click.option("--accepted-only", is_flag=True, help="Leave unreadable records out instead of stopping.")
 @options.reports(FORMATS)
@@ -39,7 +41,7 @@ def command(
     sides: tuple[str, str], recipe: str | None, key: str | None, amount: str | None, compare: str | None,
     output_dir: Path | None, layouts: tuple[str, ...], dialects: tuple[str, ...], encodings: tuple[str, ...],
     tolerances: tuple[str, ...], expect: tuple[str, ...], totals: tuple[str, ...], allow_empty: bool,
-    accepted_only: bool, **report: Any,
+    accepted_only: bool, partner: Partner | None, **report: Any,
 ) -> int:  # fmt: skip
     """Example: medpay reconcile hospital.txt platform.txt --recipe ledger --output-dir out
 
@@ -52,7 +54,7 @@ def command(
     names = [side.name for side in used.sides]
     bound = _bound(sides, names)
     made = folder_files(output_dir) if output_dir and output_dir.is_dir() else ()
-    options.check_targets(report, FORMATS, bound.values(), made)
+    options.check_targets(report, FORMATS, [*bound.values(), *options.read_by(partner)], made)
     encoding, declared = _by_side("--encoding", encodings, names), _declared(expect, totals, names)
     with options.progress() as tick:
         result = reconcile(
@@ -66,6 +68,7 @@ def command(
             },
             tolerance=_tolerance(tolerances, used.amounts),
             accepted_only=accepted_only,
+            partner=partner,
         )
     if output_dir is not None:
         write_folder(result, output_dir, options.style(report))

@@ -25,7 +25,9 @@ def command(
 ) -> int:
     """Example: medpay sample ledger_detail --records 1000 --seed 7 -o sample.txt
 
-    Write invented records of a LAYOUT. What --broken plants is named on stdout, a JSON line each (on stderr with -o -).
+    Write invented records of a LAYOUT, in any format. Of a nested message LAYOUT is that of the first node, and each
+    record has up to three of every node inside. What --broken plants is named on stdout, a JSON line
+    each (on stderr with -o -).
     """
     from medpay_cli import files, sampling
 
@@ -36,5 +38,6 @@ def command(
         with files.whole(Path(out)) as file:
             planted = sampling.write(layout, dialect, records, seed, broken, file)
     for one in planted:
-        click.echo(json.dumps(asdict(one), ensure_ascii=False), err=out == "-")
+        told = {name: value for name, value in asdict(one).items() if name != "node" or value is not None}
+        click.echo(json.dumps(told, ensure_ascii=False), err=out == "-")
     return 0

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from medpay_cli.cli import options
+
+if TYPE_CHECKING:
+    from medpay_cli.partners import Partner
 
 FORMATS = ("text", "json", "ndjson", "csv")
 FILE: dict[str, Any] = {"type": click.Path(path_type=Path), "metavar": "FILE"}
@@ -25,12 +28,13 @@ FILE: dict[str, Any] = {"type": click.Path(path_type=Path), "metavar": "FILE"}
 @click.option(
     "--fail-on", type=click.Choice(["error", "warning", "never"]), default="error", help="From when to exit with 1."
 )
+@options.partner
 @options.declared("records=N,COL=AMOUNT", "FILE")
 @options.reports(FORMATS)
 def command(
     paths: tuple[str, ...], layout: str | None, dialect: str | None, encoding: str | None, accepted: Path | None,
     rejected: Path | None, select: str | None, ignore: str | None, fail_on: str, expect: tuple[str, ...],
-    totals: tuple[str, ...], allow_empty: bool, **report: Any,
+    totals: tuple[str, ...], allow_empty: bool, partner: Partner | None, **report: Any,
 ) -> int:  # fmt: skip
     """Example: medpay validate upload.zip --dialect nhsa-3202-upload
 
@@ -41,7 +45,9 @@ def command(
     from medpay_cli.validate import Targets, validate
 
     targets = Targets(accepted, rejected)
-    options.check_targets(report, FORMATS, [*paths, *totals, *options.own(layout, dialect)], targets.paths)
+    options.check_targets(
+        report, FORMATS, [*paths, *totals, *options.own(layout, dialect), *options.read_by(partner)], targets.paths
+    )
     with options.progress() as tick:
         outcome = validate(
             paths,
@@ -58,6 +64,7 @@ def command(
             fail_on=fail_on,
             targets=targets if targets.paths else None,
             style=options.style(report),
+            partner=partner,
         )
     options.emit(outcome, FORMATS, **report)
     return outcome.exit_code

@@ -74,6 +74,7 @@ def _file(one: Any) -> dict[str, Any]:
             for other in one.candidates
         ],
         "dialect": verdict.dialect if verdict else None,
+        **({"partner": verdict.partner} if verdict and verdict.partner else {}),
         "layout": verdict.layout if verdict else None,
         "verdict": verdict.verdict if verdict else None,
         "records": verdict.records if verdict else None,

@@ -208,6 +208,7 @@ def _file(one: FileVerdict) -> dict[str, Any]:
         "node": one.node,
         "layout": one.layout,
         "dialect": one.dialect,
+        **({"partner": one.partner} if one.partner else {}),
         "encoding": one.encoding,
         "verdict": one.verdict,
         "records": one.records,

@@ -13,7 +13,7 @@ import polars as pl
 import xlsxwriter
 from xlsxwriter.exceptions import FileCreateError, XlsxWriterException
 
-from medpay_cli import files, layouts, money
+from medpay_cli import files, layouts, messages, money
 from medpay_cli.dialects import Dialect, Node
 from medpay_cli.errors import MedpayError
 from medpay_cli.formats import Names
@@ -23,6 +23,8 @@ from medpay_cli.formats.xlsx.sheets import MOST_COLUMNS, MOST_ROWS, letters
 from medpay_cli.layouts import Field
 
 MOST_CHARACTERS = 32_767
+# Columns are as wide as what stands in the first rows, within limits (in letters).
+LOOKED_AT, LEAST_WIDE, MOST_WIDE = 1000, 8, 48
 # What looks like a formula, a link or a number stays the text that it is.
 OPTIONS = {
     "constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False,
@@ -64,6 +66,7 @@ class _Written:
     def __init__(self, book: Any, sheet: Any, node: Node, names: tuple[str, ...], dialect: Dialect) -> None:
         self._sheet, self._names, self._dialect = sheet, names, dialect
         self._row = dialect.preamble
+        self._widths = [LEAST_WIDE] * len(names)
         fields = {field.name: field for field in layouts.load(node.layout).fields} if dialect.numbers else {}
         self._numbers = {
             at: (fields[name], book.add_format({"num_format": _shown(fields[name].scale)}))
@@ -88,6 +91,8 @@ class _Written:
         """What stands behind the last record."""
         for begins in self._dialect.footer:
             self._put([begins])
+        for column, width in enumerate(self._widths):
+            self._sheet.set_column(column, column, min(width + 1, MOST_WIDE))
 
     def _put(self, cells: Iterable[str | None]) -> None:
         row, is_blank = self._row, True
@@ -97,6 +102,8 @@ class _Written:
             if cell is None:
                 continue
             is_blank = False
+            if row < LOOKED_AT:
+                self._widths[column] = max(self._widths[column], messages.wide(cell))
             field, form = self._numbers.get(column, (None, None))
             if field is not None and _is_exact(cell, field):
                 self._sheet.write_number(row, column, float(cell), form)

@@ -177,7 +177,7 @@ def _number(field: Field) -> list[str]:
             steps.append([_pattern(_written(field, value))])
         elif keyword in ("enum", "const"):
             numbers = [one for one in _values(keyword, value) if not isinstance(one, str)]
-            steps.append([_pattern(_equal(Decimal(one))) for one in numbers] or [_NEVER])
+            steps.append([_pattern(equal(Decimal(one))) for one in numbers] or [_NEVER])
         elif keyword in ("minimum", "maximum"):
             bounds.append(f'<xs:{keyword[:3]}Inclusive value="{value:f}"/>')
     if not bounds:
@@ -186,7 +186,7 @@ def _number(field: Field) -> list[str]:
     return _restricted("xs:decimal", [*steps, *([bound] for bound in bounds)])
 
 
-def _equal(number: Decimal) -> str:
+def equal(number: Decimal) -> str:
     """The ways to write a number."""
     whole, _, fraction = f"{abs(number):f}".partition(".")
     fraction = fraction.rstrip("0")

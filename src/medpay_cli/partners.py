@@ -1,0 +1,53 @@
+"""A partner keeps to shipped dialects but for a key or two: what differs stands in `medpay.toml`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from medpay_cli import config
+from medpay_cli.config import DIALECT, Document
+from medpay_cli.errors import MedpayError
+
+FILE = "medpay.toml"
+
+
+@dataclass(frozen=True)
+class Partner:
+    """A partner's name, the file that names it, and the whole document of each dialect that it writes otherwise."""
+
+    name: str
+    file: Path
+    dialects: Mapping[str, Document]
+
+
+def load(name: str | None, file: Path | None = None) -> Partner | None:
+    """The partner of that name in `file`, else in ./medpay.toml; None where nobody is named.
+
+    A key of `[partners.NAME.dialects.DIALECT]` takes the place of the dialect's whole key. Raises MedpayError for an
+    unknown partner, dialect or key, and for a dialect that is none any more.
+    """
+    path = file or Path(FILE)
+    if name is None and file is None:
+        return None
+    document = config.parse(path)
+    config.check(document, "config.schema.json", str(path))
+    if name is None:
+        return None
+    partners = document.get("partners", {})
+    if name not in partners:
+        raise MedpayError("unknown_partner", path=path, name=name, known=", ".join(partners) or "-")
+    changes: Document = partners[name].get("dialects", {})
+    return Partner(name, path, {dialect: _changed(dialect, keys, path, name) for dialect, keys in changes.items()})
+
+
+def _changed(dialect: str, keys: Document, path: Path, partner: str) -> Document:
+    shipped = config.names(DIALECT)
+    if dialect not in shipped and not dialect.endswith(DIALECT.suffix):
+        near = get_close_matches(dialect, shipped, n=3, cutoff=0.4) or shipped
+        raise MedpayError("partner_dialect", path=path, partner=partner, name=dialect, known=", ".join(near))
+    document = {**config.load(DIALECT, dialect), **keys}
+    config.check(document, DIALECT.schema or "", f"{path} partners.{partner}.dialects.{dialect}")
+    return document

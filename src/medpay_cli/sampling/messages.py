@@ -1,0 +1,105 @@
+"""Samples in every other format: text frames for its writer, of nested messages one per node, in bounded memory."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO
+
+from medpay_cli import formats
+from medpay_cli.dialects import Node
+from medpay_cli.layouts import Layout
+from medpay_cli.parts import Parts
+from medpay_cli.sampling.records import Cells, Records, chance_of, inner_nodes, node_records
+from medpay_cli.sampling.sample import Sample
+
+if TYPE_CHECKING:
+    import polars as pl
+
+BATCH = 4096
+# So many children at most stand in a record.
+CHILDREN = 3
+Found = dict[str | None, list[Cells]]
+
+
+@dataclass
+class Growing:
+    """The records of a node in the making, each with those of the nodes inside of it."""
+
+    node: Node
+    records: Records
+    chance: random.Random
+    inner: list[Growing]
+    edited: dict[int, Cells] = field(default_factory=dict)
+    row: int = 0
+
+    def grow(self, above: dict[str, str], found: Found) -> None:
+        """One record more; it takes its links from the record around it."""
+        self.row += 1
+        drawn = self.records.cells(self.row, self.chance)
+        cells = self.edited.get(self.row, drawn)
+        for name in self.node.link:
+            cells[self.records.names.index(name)] = above[name]
+        found[self.node.name].append(cells)
+        here = dict(zip(self.records.names, cells, strict=True))
+        for one in self.inner:
+            for _ in range(one.how_many()):
+                one.grow(here, found)
+
+    def all(self) -> Iterator[Growing]:
+        """It, and all nodes inside of it."""
+        yield self
+        for one in self.inner:
+            yield from one.all()
+
+    def how_many(self) -> int:
+        """How many records of it stand in the next record around."""
+        most = CHILDREN if self.node.repeated else 1
+        for one in self.records.numberings:
+            most = min(most, one.size - self.row if one.is_whole else one.size)
+        least = int(self.node.required)
+        return self.chance.randint(least, max(least, most))
+
+
+def write(sample: Sample, parts: Parts, out: BinaryIO) -> None:
+    """Write the file. Raises MedpayError for what the format cannot hold."""
+    names = {node: layout.names for node, layout in parts.items()}
+    formats.write(out, sample.dialect, names, _chunks(sample, parts))
+
+
+def _chunks(sample: Sample, parts: Parts) -> Iterator[dict[str | None, pl.DataFrame]]:
+    """Records and all that belongs to them; what stands once comes with the first."""
+    tops = [_growing(node, sample, parts) for node in sample.dialect.parts if node.parent is None]
+    held = {one.node.name: one.records.names for top in tops for one in top.all()}
+    done = 0
+    while True:
+        now = min(BATCH, sample.count - done)
+        found: Found = {node: [] for node in parts}
+        for top in tops:
+            for _ in range(now if top.node.repeated else min(sample.count, 1) * (done == 0)):
+                top.grow({}, found)
+        yield {node: _frame(rows, held[node], parts[node]) for node, rows in found.items()}
+        done += now
+        if done >= sample.count:
+            return
+
+
+def _growing(node: Node, sample: Sample, parts: Parts) -> Growing:
+    dialect, is_counted = sample.dialect, node == sample.node
+    records = sample.records if is_counted else node_records(node, dialect, parts, sample.seed)
+    inner = [_growing(one, sample, parts) for one in inner_nodes(node, dialect)]
+    chance = chance_of(sample.seed, f"records {node.name or ''}")
+    return Growing(node, records, chance, inner, sample.cells if is_counted else {})
+
+
+def _frame(rows: list[Cells], names: tuple[str, ...], layout: Layout) -> pl.DataFrame:
+    """The records as a text frame: what is empty or not held is absent."""
+    import polars as pl
+
+    held = pl.DataFrame(rows, dict.fromkeys(names, pl.String), orient="row")
+    nothing = pl.lit(None, pl.String)
+    return held.select(
+        pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) if name in names else nothing.alias(name)
+        for name in layout.names
+    )
