@@ -129,6 +129,12 @@ def build(schema: Document, origin: str) -> Layout:
 
 
 @cache
+def names_of(name: str) -> tuple[str, ...]:
+    """The field names of a layout, without compiling it. Raises MedpayError."""
+    return tuple(config.load(config.LAYOUT, name)["properties"])
+
+
+@cache
 def code_list(name: str) -> dict[str, dict[str, str]]:
     """A code list: code → its row of `schemas/codes/<name>.csv`."""
     path = files.schemas() / "codes" / f"{name}.csv"
