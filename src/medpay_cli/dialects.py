@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
-from medpay_cli import config
+from medpay_cli import config, files
 from medpay_cli.errors import MedpayError
 
 # The item of a control line that is the number of records.
@@ -201,9 +202,26 @@ def names() -> list[str]:
     return config.names(config.DIALECT)
 
 
+@cache
+def generic() -> Mapping[str, config.Document]:
+    """The dialects that any layout has: the word before the colon of `csv:visit` → its table."""
+    return config.parse(files.schemas() / "generic.toml")
+
+
+def document(name: str) -> config.Document:
+    """The data behind a shipped name, a generic one (`csv:visit`) or a user's FILE.toml. Raises MedpayError."""
+    form, _, layout = name.partition(":")
+    if layout and form in generic() and not name.endswith(config.DIALECT.suffix):
+        return {**generic()[form], "layout": layout}
+    return config.load(config.DIALECT, name)
+
+
 def load(name: str) -> Dialect:
-    """The dialect behind a shipped name or a user's FILE.toml. Raises MedpayError."""
-    document = config.load(config.DIALECT, name)
+    """The dialect behind a shipped name, a generic one or a user's FILE.toml. Raises MedpayError."""
+    return _built(name, document(name))
+
+
+def _built(name: str, document: config.Document) -> Dialect:
     same = (
         "format", "namespace", "numbers", "sheet", "delimiter", "quote", "encoding", "header", "other_columns",
         "free_order", "headings", "preamble", "final_line_end", "trim", "mixed_widths", "trailing_delimiter",
@@ -243,8 +261,9 @@ def load(name: str) -> Dialect:
 
 
 def _beside(layout: str, name: str) -> str:
-    """A layout that is a file of the user's stands beside the dialect that names it."""
-    return str(Path(name).parent / layout) if layout.endswith(config.LAYOUT.suffix) else layout
+    """A layout that is a file of the user's stands beside the dialect file that names it."""
+    is_beside = layout.endswith(config.LAYOUT.suffix) and name.endswith(config.DIALECT.suffix)
+    return str(Path(name).parent / layout) if is_beside else layout
 
 
 def _node(node: str, body: config.Document, name: str) -> Node:

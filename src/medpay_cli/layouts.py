@@ -135,6 +135,12 @@ def names_of(name: str) -> tuple[str, ...]:
 
 
 @cache
+def required_of(name: str) -> frozenset[str]:
+    """The names of the required fields of a layout, without compiling it. Raises MedpayError."""
+    return frozenset(config.load(config.LAYOUT, name).get("required", ()))
+
+
+@cache
 def code_list(name: str) -> dict[str, dict[str, str]]:
     """A code list: code → its row of `schemas/codes/<name>.csv`."""
     path = files.schemas() / "codes" / f"{name}.csv"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import BinaryIO, cast
 
-from medpay_cli import dialects, findings, formats, judging, layouts
+from medpay_cli import dialects, evidence, findings, formats, judging, layouts
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.evidence import Sight
@@ -85,7 +85,8 @@ def candidates(source: Input, asked: str | None, layout: str | None = None) -> l
     sight = None if form in formats.BINARY else Sight(head)
     wanted = layouts.load(layout).id if layout else None
     found = []
-    for dialect in map(dialects.load, dialects.names()):
+    also = evidence.generic(source if sight is None else text, form, head, layout)
+    for dialect in map(dialects.load, [*dialects.names(), *([also] if also else ())]):
         if dialect.format not in possible or (wanted is not None and wanted not in ids(dialect)):
             continue
         reason = sight.against(dialect) if sight else None

@@ -128,9 +128,9 @@ def _chosen(layout: str, dialect: str | None) -> tuple[Layout, Dialect]:
     if dialect is None:
         delimited = [one for one in map(dialects.load, dialects.names()) if one.format == "delimited"]
         writing = [one.name for one in delimited if layouts.load(one.layout).id == used.id]
-        if len(writing) != 1:
-            raise MedpayError("name_dialect", layout=used.id, found=", ".join(writing) or "-")
-        dialect = writing[0]
+        if len(writing) > 1:
+            raise MedpayError("name_dialect", layout=used.id, found=", ".join(writing))
+        dialect = writing[0] if writing else f"csv:{layout}"
     named = dialects.load(dialect).fitted(used.names)
     if named.format != "delimited" or named.head or named.tail:
         raise MedpayError("cannot_sample", dialect=named.name)

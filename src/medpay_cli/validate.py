@@ -183,8 +183,6 @@ def named(source: Input, layout: str | None, dialect: str | None) -> tuple[Parts
         return None
     used = layouts.load(layout)
     writing = [one for one in map(dialects.load, dialects.names()) if used.id in ids(one)]
-    if not writing:
-        raise MedpayError("name_dialect", layout=used.id, found="-")
     forms = recognition.forms(source)
     writing = [one for one in writing if one.format in forms]
     return fitted(writing[0], None if writing[0].nodes else layout) if len(writing) == 1 else None

@@ -1,4 +1,4 @@
-"""What `medpay inspect` says of every file of the corpus: its layout and dialect, or what is nearest and why it is not."""
+"""What `medpay inspect` says of every file of the corpus: layout and dialect, or what is nearest and why not."""
 
 from __future__ import annotations
 

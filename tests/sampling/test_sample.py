@@ -217,8 +217,9 @@ def test_more_records_than_keys_are_refused():
         "few_keys", {"layout": "own.json", "names": "one", "size": 10, "records": 11})  # fmt: skip
 
 
-def test_a_layout_without_a_shipped_dialect_needs_one():
-    assert refusal("ledger_total", None, 3, 7, ()) == ("name_dialect", {"layout": "ledger_total.v1", "found": "-"})
+def test_a_layout_without_a_shipped_dialect_is_written_as_csv():
+    content, _ = sample("institution", None, records=3)
+    assert content == sample("institution", "csv:institution", records=3)[0]
 
 
 def test_a_layout_without_a_shipped_dialect_is_written_in_a_user_s():
@@ -312,7 +313,7 @@ def test_the_command_writes_the_file_and_names_what_is_broken(monkeypatch):
 def test_a_refused_sample_leaves_no_file(monkeypatch):
     monkeypatch.setitem(COMMANDS, "sample", "")
     before = sorted(Path().iterdir())
-    medpay("sample", "ledger_total", "--records", 3, "--seed", 7, "-o", "out.txt")
+    medpay("sample", "ledger_total", "--dialect", "xlsx:ledger_total", "--records", 3, "--seed", 7, "-o", "out.txt")
     assert sorted(Path().iterdir()) == before
 
 

@@ -26,6 +26,12 @@ RECORDS = 50_000
 TEXTS = (pl.String, pl.Categorical, pl.Enum, pl.Null)
 
 
+def named(source: Input) -> tuple[str, ...]:
+    """The names of its columns. Raises ReadError."""
+    with source.open() as stream, seekable(stream) as file, _damage():
+        return tuple(pl.scan_parquet(file, glob=False, hive_partitioning=False).collect_schema())
+
+
 def scan(source: Input, dialect: Dialect, names: Names, width: int | None = None) -> Iterator[Callable[[], Batch]]:
     """Tasks that each read some records into a Batch. Raises ReadError for what stops the reading of a file."""
     _only(dialect)
