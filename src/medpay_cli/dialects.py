@@ -73,9 +73,10 @@ class Dialect:
     """A party's file habits. Without a header, a record of width n holds the layout's first n fields.
 
     With one, columns are found by name, in the layout's order unless `free_order`; `headings` says which field a name
-    of the partner's own means, `other_columns` whether there may be more than the layout's. `preamble` counts the
-    lines before the header or the first record, `footer` is how each line after the last record begins. The control
-    line `head` stands behind the preamble, `tail` before the footer.
+    of the partner's own means, `other_columns` whether there may be more than the layout's, `missing_columns` whether
+    only those of `headings` must be there, `values` what a field holds that has no column. `preamble` counts the lines
+    before the header or the first record, `footer` is how each line after the last record begins. The control line
+    `head` stands behind the preamble, `tail` before the footer.
 
     `nodes` are the parts of a nested message; `namespace` is that of every element (XML), `embedded` are the paths
     whose value is text that holds JSON, `numbers` says whether amounts are written as JSON numbers, `sheet` names the
@@ -102,6 +103,8 @@ class Dialect:
     header: bool = False
     nulls: tuple[str, ...] = ()
     other_columns: bool = False
+    missing_columns: bool = False
+    values: Mapping[str, str] = field(default_factory=dict)
     free_order: bool = False
     headings: Mapping[str, str] = field(default_factory=dict)
     preamble: int = 0
@@ -121,6 +124,10 @@ class Dialect:
         # What a generic XML file of one layout looks like; everywhere else the records stand at the top.
         path = ("records", "record") if self.format == "xml" else ()
         return self.nodes or (Node(None, path, self.layout),)
+
+    def wanted(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The fields that a header must name."""
+        return tuple(name for name in names if name in self.headings.values()) if self.missing_columns else names
 
     @property
     def above(self) -> int:
@@ -155,6 +162,9 @@ class Dialect:
         if not self.header and max(self.widths, default=fields) > self.limits.columns:
             yield f"limits columns {self.limits.columns}"
         yield from (f"headings {name}" for name in sorted(set(self.headings.values()) - set(names)))
+        yield from (f"values {name}" for name in sorted(set(self.values) - set(names)))
+        if (self.missing_columns or self.values) and not self.header:
+            yield "missing_columns, values: header = false"
         if self.headings and not self.header:
             yield "headings, header = false"
 
@@ -225,7 +235,7 @@ def _built(name: str, document: config.Document) -> Dialect:
     same = (
         "format", "namespace", "numbers", "sheet", "delimiter", "quote", "encoding", "header", "other_columns",
         "free_order", "headings", "preamble", "final_line_end", "trim", "mixed_widths", "trailing_delimiter",
-        "line_end",
+        "line_end", "missing_columns", "values",
     )  # fmt: skip
     plain = {key: document[key] for key in same if key in document}
     nodes = tuple(_node(node, body, name) for node, body in document.get("nodes", {}).items())

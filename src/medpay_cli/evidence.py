@@ -43,7 +43,7 @@ def _delimited(sight: Sight, dialect: Dialect) -> Iterator[str]:
             found = columns(_joined(sight.lines[dialect.above :]), dialect)
         except ReadError:
             found = ()
-        if not set(fields) <= set(found):
+        if not set(dialect.wanted(fields)) <= set(found):
             yield "F207"
     elif not dialect.quote:
         # An empty field more at the end is always allowed.

@@ -328,7 +328,10 @@ def test_a_sample_has_the_header_the_preamble_and_the_footer_of_its_dialect():
     assert (document["findings"], document["files"][0]["records"]) == ([], 5)
 
 
-@pytest.mark.parametrize("dialect", [one for one in dialects.names() if dialects.load(one).format == "delimited"])
+SAMPLED = [one.name for one in map(dialects.load, dialects.names()) if one.format == "delimited" and not one.head]
+
+
+@pytest.mark.parametrize("dialect", SAMPLED)
 def test_a_sample_in_every_shipped_delimited_dialect_is_valid(dialect):
     content, planted = sample(dialects.load(dialect).layout, dialect, records=200)
     document = verdict(content, dialect)

@@ -54,9 +54,9 @@ def scan(source: Input, dialect: Dialect, names: Names, width: int | None = None
         places = {fields[name]: number for number, name in enumerate(schema, 1) if name in texts}
         cells = {fields[name]: text for name, text in texts.items() if text is not None}
         with _damage():
-            parts = frame.select(cells[name].alias(name) for name in names[None]).collect_batches(
-                chunk_size=RECORDS, maintain_order=True
-            )
+            parts = frame.select(
+                cells.get(name, pl.lit(None, pl.String)).alias(name) for name in names[None]
+            ).collect_batches(chunk_size=RECORDS, maintain_order=True)
         while True:
             with _damage():
                 part = next(parts, None)
