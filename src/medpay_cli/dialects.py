@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
-from medpay_cli import config
+from medpay_cli import config, files
 from medpay_cli.errors import MedpayError
 from medpay_cli.partners import Partner
 
@@ -73,9 +74,10 @@ class Dialect:
     """A party's file habits. Without a header, a record of width n holds the layout's first n fields.
 
     With one, columns are found by name, in the layout's order unless `free_order`; `headings` says which field a name
-    of the partner's own means, `other_columns` whether there may be more than the layout's. `preamble` counts the
-    lines before the header or the first record, `footer` is how each line after the last record begins. The control
-    line `head` stands behind the preamble, `tail` before the footer.
+    of the partner's own means, `other_columns` whether there may be more than the layout's, `missing_columns` whether
+    only those of `headings` must be there, `values` what a field holds that has no column. `preamble` counts the lines
+    before the header or the first record, `footer` is how each line after the last record begins. The control line
+    `head` stands behind the preamble, `tail` before the footer.
 
     `nodes` are the parts of a nested message; `namespace` is that of every element (XML), `embedded` are the paths
     whose value is text that holds JSON, `numbers` says whether amounts are written as JSON numbers, `sheet` names the
@@ -102,6 +104,8 @@ class Dialect:
     header: bool = False
     nulls: tuple[str, ...] = ()
     other_columns: bool = False
+    missing_columns: bool = False
+    values: Mapping[str, str] = field(default_factory=dict)
     free_order: bool = False
     headings: Mapping[str, str] = field(default_factory=dict)
     preamble: int = 0
@@ -122,6 +126,10 @@ class Dialect:
         # What a generic XML file of one layout looks like; everywhere else the records stand at the top.
         path = ("records", "record") if self.format == "xml" else ()
         return self.nodes or (Node(None, path, self.layout),)
+
+    def wanted(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The fields that a header must name."""
+        return tuple(name for name in names if name in self.headings.values()) if self.missing_columns else names
 
     @property
     def above(self) -> int:
@@ -156,6 +164,9 @@ class Dialect:
         if not self.header and max(self.widths, default=fields) > self.limits.columns:
             yield f"limits columns {self.limits.columns}"
         yield from (f"headings {name}" for name in sorted(set(self.headings.values()) - set(names)))
+        yield from (f"values {name}" for name in sorted(set(self.values) - set(names)))
+        if (self.missing_columns or self.values) and not self.header:
+            yield "missing_columns, values: header = false"
         if self.headings and not self.header:
             yield "headings, header = false"
 
@@ -203,14 +214,35 @@ def names() -> list[str]:
     return config.names(config.DIALECT)
 
 
+@cache
+def generic() -> Mapping[str, config.Document]:
+    """The dialects that any layout has: the word before the colon of `csv:visit` → its table."""
+    return config.parse(files.schemas() / "generic.toml")
+
+
+def document(name: str) -> config.Document:
+    """The data behind a shipped name, a generic one (`csv:visit`) or a user's FILE.toml. Raises MedpayError."""
+    form, _, layout = name.partition(":")
+    if layout and form in generic() and not name.endswith(config.DIALECT.suffix):
+        return {**generic()[form], "layout": layout}
+    return config.load(config.DIALECT, name)
+
+
 def load(name: str, partner: Partner | None = None) -> Dialect:
-    """The dialect behind a shipped name or a user's FILE.toml, as a partner writes it. Raises MedpayError."""
+    """The dialect behind a shipped name, a generic one or a user's FILE.toml, as a partner writes it.
+
+    Raises MedpayError.
+    """
     changed = partner.dialects.get(name) if partner else None
-    document = changed or config.load(config.DIALECT, name)
+    built = _built(name, changed or document(name))
+    return replace(built, partner=partner.name) if partner and changed else built
+
+
+def _built(name: str, document: config.Document) -> Dialect:
     same = (
         "format", "namespace", "numbers", "sheet", "delimiter", "quote", "encoding", "header", "other_columns",
         "free_order", "headings", "preamble", "final_line_end", "trim", "mixed_widths", "trailing_delimiter",
-        "line_end",
+        "line_end", "missing_columns", "values",
     )  # fmt: skip
     plain = {key: document[key] for key in same if key in document}
     nodes = tuple(_node(node, body, name) for node, body in document.get("nodes", {}).items())
@@ -219,7 +251,6 @@ def load(name: str, partner: Partner | None = None) -> Dialect:
         raise MedpayError("dialect_fault", path=name, reason=fault)
     return Dialect(
         name=name,
-        partner=partner.name if partner and changed else None,
         layout=_beside(document["layout"], name) if "layout" in document else nodes[0].layout,
         nodes=nodes,
         embedded=tuple(map(_steps, document.get("embedded", ()))),
@@ -247,8 +278,9 @@ def load(name: str, partner: Partner | None = None) -> Dialect:
 
 
 def _beside(layout: str, name: str) -> str:
-    """A layout that is a file of the user's stands beside the dialect that names it."""
-    return str(Path(name).parent / layout) if layout.endswith(config.LAYOUT.suffix) else layout
+    """A layout that is a file of the user's stands beside the dialect file that names it."""
+    is_beside = layout.endswith(config.LAYOUT.suffix) and name.endswith(config.DIALECT.suffix)
+    return str(Path(name).parent / layout) if is_beside else layout
 
 
 def _node(node: str, body: config.Document, name: str) -> Node:

@@ -42,6 +42,11 @@ class Inspected:
     verdicts: list[FileVerdict] = field(default_factory=list)
     reason: str | None = None
 
+    @property
+    def nearest(self) -> list[Candidate]:
+        """The candidates that people are told of."""
+        return recognition.nearest(self.candidates)
+
 
 @dataclass(frozen=True)
 class Inspection:

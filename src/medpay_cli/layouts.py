@@ -129,6 +129,18 @@ def build(schema: Document, origin: str) -> Layout:
 
 
 @cache
+def names_of(name: str) -> tuple[str, ...]:
+    """The field names of a layout, without compiling it. Raises MedpayError."""
+    return tuple(config.load(config.LAYOUT, name)["properties"])
+
+
+@cache
+def required_of(name: str) -> frozenset[str]:
+    """The names of the required fields of a layout, without compiling it. Raises MedpayError."""
+    return frozenset(config.load(config.LAYOUT, name).get("required", ()))
+
+
+@cache
 def code_list(name: str) -> dict[str, dict[str, str]]:
     """A code list: code → its row of `schemas/codes/<name>.csv`."""
     path = files.schemas() / "codes" / f"{name}.csv"

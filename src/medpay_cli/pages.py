@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from medpay_cli import config, layouts, messages
+import json
+
+from medpay_cli import config, dialects, layouts, messages
 from medpay_cli.config import Kind
 from medpay_cli.layouts import Field
 from medpay_cli.messages import Language
+
+
+def listed(kind: Kind, lang: Language) -> list[tuple[str, str]]:
+    """Every shipped file of a kind, and behind the dialects those that any layout has: name and title."""
+    found = [(name, title(kind, name, lang)) for name in config.names(kind)]
+    if kind is config.DIALECT:
+        found += [(f"{form}:LAYOUT", str(body["title"][lang])) for form, body in dialects.generic().items()]
+    return found
 
 
 def title(kind: Kind, name: str, lang: Language) -> str:
@@ -22,6 +32,9 @@ def page(kind: str, name: str, lang: Language) -> str:
         return _layout(name, lang)
     if kind == "rule":
         return _rule(name, lang)
+    if kind == "dialect" and ":" in name and not name.endswith(config.DIALECT.suffix):
+        said = {key: value for key, value in dialects.document(name).items() if key != "title"}
+        return "".join(f"{key} = {json.dumps(value)}\n" for key, value in said.items())
     return config.locate(config.KINDS[f"{kind}s"], name).read_text(encoding="utf-8")
 
 

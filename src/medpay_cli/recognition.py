@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import BinaryIO, cast
 
-from medpay_cli import dialects, findings, formats, judging, layouts
+from medpay_cli import dialects, evidence, findings, formats, judging, layouts
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError, ReadError
+from medpay_cli.evidence import Sight
 from medpay_cli.findings import ERROR
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.encoding import known
@@ -19,6 +20,8 @@ from medpay_cli.layouts import Field, Layout
 from medpay_cli.partners import Partner
 from medpay_cli.parts import Parts, fitted, ids
 
+# So many candidates are named where nothing fits, none of them so far from fitting.
+NEAREST, FAR = 3, 2
 # So many records must fit; the bytes that are looked at for them are bounded too.
 RECORDS = 1000
 # Findings on records that have other names or another shape than the dialect says.
@@ -45,6 +48,11 @@ class Candidate:
     def is_match(self) -> bool:
         """Whether every record fits."""
         return self.records > 0 and self.fits == self.records
+
+    @property
+    def distance(self) -> int:
+        """How far it is from fitting: cells that are wrong (0), records of another shape (1), another file (2)."""
+        return {"": 0, "L": 0, "B": 0}.get((self.reason or "")[:1], 1 if (self.reason or "").startswith("F1") else 2)
 
     def __str__(self) -> str:
         return f"{self.dialect} {self.fits}/{self.records}" + (f" ({self.reason})" if self.reason else "")
@@ -82,21 +90,33 @@ def candidates(
 
     `asked` is the encoding that somebody named. Raises ReadError where the input cannot be decoded.
     """
-    form = sniffed(source)
+    form, possible = sniffed(source), forms(source)
     text = formats.prepared(source, Dialect("", "", format=form), asked)
     head, is_whole = (b"", False) if form in formats.BINARY else _head(text)
+    sight = None if form in formats.BINARY else Sight(head)
     wanted = layouts.load(layout).id if layout else None
     found = []
-    for name in dialects.names():
-        dialect = dialects.load(name, partner)
-        if dialect.format in forms(source) and (wanted is None or wanted in ids(dialect)):
-            parts, written = fitted(dialect)
-            found.append(
-                _held_in_lines(text, head, parts, written, is_whole=is_whole)
-                if written.format in formats.IN_LINES
-                else _held(text, parts, written)
-            )
-    return sorted(found, key=lambda one: (-one.fits, one.dialect))
+    also = evidence.generic(source if sight is None else text, form, head, layout)
+    for dialect in (dialects.load(name, partner) for name in [*dialects.names(), *([also] if also else ())]):
+        if dialect.format not in possible or (wanted is not None and wanted not in ids(dialect)):
+            continue
+        reason = sight.against(dialect) if sight else None
+        if sight and reason:
+            shown = ", ".join(node.layout for node in dialect.parts)
+            found.append(Candidate(dialect.name, shown, sight.records if reason == "F201" else 0, 0, reason))
+            continue
+        parts, written = fitted(dialect)
+        found.append(
+            _held_in_lines(text, head, parts, written, is_whole=is_whole)
+            if written.format in formats.IN_LINES
+            else _held(text, parts, written)
+        )
+    return sorted(found, key=lambda one: (-one.fits, one.distance, one.dialect))
+
+
+def nearest(found: list[Candidate]) -> list[Candidate]:
+    """Those that some record fits; where there are none, the first few whose records look like it."""
+    return [one for one in found if one.fits] or [one for one in found if one.distance < FAR][:NEAREST]
 
 
 def recognised(
@@ -121,7 +141,7 @@ def chosen(
             raise ReadError("F208")
     matches = [one for one in found if one.is_match] or [one for one in found if one.is_named]
     if len(matches) != 1:
-        told = "; ".join(map(str, matches or found)) or "-"
+        told = "; ".join(map(str, matches or nearest(found))) or "-"
         raise MedpayError("ambiguous" if matches else "not_recognised", path=source.path, found=told)
     dialect = dialects.load(matches[0].dialect, partner)
     return fitted(dialect, None if dialect.nodes else layout)

@@ -192,8 +192,6 @@ def named(
         return None
     used = layouts.load(layout)
     writing = [one for name in dialects.names() if used.id in ids(one := dialects.load(name, partner))]
-    if not writing:
-        raise MedpayError("name_dialect", layout=used.id, found="-")
     forms = recognition.forms(source)
     writing = [one for one in writing if one.format in forms]
     return fitted(writing[0], None if writing[0].nodes else layout) if len(writing) == 1 else None

@@ -220,7 +220,7 @@ def test_a_repeated_keyword_in_a_layout_is_refused_by_name():
 @pytest.mark.usefixtures("folder")
 def test_an_unknown_name_is_refused_with_near_ones():
     said = refusals("--dialect", "nhsa-3202-uplaod")
-    names = "nhsa-3202-upload, nhsa-3202-result, nhsa-1320-catalogue"
+    names = "nhsa-3202-upload, nhsa-3202-result, nhsa-3202-request"
     assert (
         said["en"]
         == f"error: no dialect is named 'nhsa-3202-uplaod'; near: {names}; a file of your own ends in .toml\n"

@@ -71,6 +71,8 @@ TABLES: dict[str, tuple[Table, ...]] = {
     "acknowledgement.v1": (("ack_file",),),
     **dict.fromkeys(HEADS, (("batch_envelope",),)),
     "ledger_total.v1": (("3201", "in", "data"),),
+    "ledger_total_result.v1": (("3201", "out", "stmtinfo"),),
+    "ledger_detail_request.v1": (("3202", "in", "data"),),
     "ledger_detail.v1": (("3202_upload_file", "in", "(file)"),),
     "ledger_result.v1": (("3202_result_file", "out", "(file)"),),
 }

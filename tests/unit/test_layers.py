@@ -12,7 +12,7 @@ ROWS = (
     {"cli"},
     {"validate", "reconcile", "inspection", "pages", "fieldpages", "published", "sampling"},
     {"recognition", "separating", "sides"},
-    {"judging", "recipes", "reports"},
+    {"evidence", "judging", "recipes", "reports"},
     {"checks", "matching", "formats", "control", "parts"},
     {"screening", "repeats"},
     {"layouts", "dialects", "money", "characters"},

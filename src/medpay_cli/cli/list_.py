@@ -18,11 +18,10 @@ def command(kind: str, lang: str | None) -> int:
     List what is shipped, a line each: name and title.
     """
     from medpay_cli import config, messages
-    from medpay_cli.pages import title
+    from medpay_cli.pages import listed
 
-    chosen = config.KINDS[kind]
-    names = config.names(chosen)
-    width = max(map(len, names))
-    for name in names:
-        click.echo(f"{name:<{width}}  {title(chosen, name, messages.language(lang))}")
+    found = listed(config.KINDS[kind], messages.language(lang))
+    width = max(len(name) for name, _ in found)
+    for name, title in found:
+        click.echo(f"{name:<{width}}  {title}")
     return 0

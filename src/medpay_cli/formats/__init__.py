@@ -126,7 +126,7 @@ def read(
                     fits[fitting] = fits.get(fitting, 0) + count
                 yield batch, result
 
-        result = gather(watched(_in_parallel(scan(source, dialect, names, width), work)))
+        result = gather(watched(_in_parallel(scan(source, dialect, names, width), dialect, work)))
         width = dialect.held_width(fits)
         if width == used[0] or not fits:
             return result
@@ -167,7 +167,7 @@ def again(
             part = excerpt(stream, kinds, wanted)
     rows, done, found = np.flatnonzero(wanted) + 1, 0, 0
     inside = replace(source, member=None, spool=part.text) if part else source
-    for batch, _ in _in_parallel(of(dialect.format).scan(inside, dialect, names), lambda _: None):
+    for batch, _ in _in_parallel(of(dialect.format).scan(inside, dialect, names), dialect, lambda _: None):
         if batch.node != node:
             continue
         place = batch.text[ROW].to_numpy() - 1 + done
@@ -194,12 +194,24 @@ def letters(column: int) -> str:
     return name
 
 
-def _in_parallel(tasks: Iterator[Callable[[], Batch]], work: Callable[[Batch], T]) -> Iterator[tuple[Batch, T]]:
+def _in_parallel(
+    tasks: Iterator[Callable[[], Batch]], dialect: Dialect, work: Callable[[Batch], T]
+) -> Iterator[tuple[Batch, T]]:
     def run(task: Callable[[], Batch]) -> tuple[Batch, T]:
-        batch = task()
+        batch = _filled(task(), dialect)
         return batch, work(batch)
 
     return in_order(partial(run, task) for task in tasks)
+
+
+def _filled(batch: Batch, dialect: Dialect) -> Batch:
+    """With what fields hold that have no column."""
+    import polars as pl
+
+    given = {name: value for name, value in dialect.values.items() if name not in batch.columns}
+    if not given:
+        return batch
+    return replace(batch, text=batch.text.with_columns(pl.lit(value).alias(name) for name, value in given.items()))
 
 
 FORMATS = {

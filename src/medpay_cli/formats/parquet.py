@@ -26,6 +26,12 @@ RECORDS = 50_000
 TEXTS = (pl.String, pl.Categorical, pl.Enum, pl.Null)
 
 
+def named(source: Input) -> tuple[str, ...]:
+    """The names of its columns. Raises ReadError."""
+    with source.open() as stream, seekable(stream) as file, _damage():
+        return tuple(pl.scan_parquet(file, glob=False, hive_partitioning=False).collect_schema())
+
+
 def scan(source: Input, dialect: Dialect, names: Names, width: int | None = None) -> Iterator[Callable[[], Batch]]:
     """Tasks that each read some records into a Batch. Raises ReadError for what stops the reading of a file."""
     _only(dialect)
@@ -48,9 +54,9 @@ def scan(source: Input, dialect: Dialect, names: Names, width: int | None = None
         places = {fields[name]: number for number, name in enumerate(schema, 1) if name in texts}
         cells = {fields[name]: text for name, text in texts.items() if text is not None}
         with _damage():
-            parts = frame.select(cells[name].alias(name) for name in names[None]).collect_batches(
-                chunk_size=RECORDS, maintain_order=True
-            )
+            parts = frame.select(
+                cells.get(name, pl.lit(None, pl.String)).alias(name) for name in names[None]
+            ).collect_batches(chunk_size=RECORDS, maintain_order=True)
         while True:
             with _damage():
                 part = next(parts, None)

@@ -30,8 +30,10 @@ def text(inspection: Any, out: BinaryIO, style: Style) -> None:
             sizes = "  ".join(f"{name} = {size}" for name, size in one.delimiters.items())
             page.line(f"  {words['delimiters']}: {sizes}")
         page.line(f"  {words['candidates']}:")
-        for other in one.candidates:
+        for other in one.nearest:
             page.line(f"    {other.dialect} [{other.layout}]: {other.fits:,}/{other.records:,} {other.reason or ''}")
+        if more := len(one.candidates) - len(one.nearest):
+            page.line(f"    {words['unfit']}: {more}")
         page.line()
         if not one.verdicts:
             page.line(f"  {words['not_recognised']}")

@@ -50,10 +50,9 @@ def _chosen(layout: str, dialect: str | None) -> tuple[Parts, Dialect]:
     if dialect is None:
         known = [one for one in map(dialects.load, dialects.names()) if layouts.load(one.layout).id == used.id]
         writing = [one for one in known if one.format == "delimited"] or known
-        if len(writing) != 1:
-            names = ", ".join(one.name for one in writing)
-            raise MedpayError("name_dialect", layout=used.id, found=names or "-")
-        dialect = writing[0].name
+        if len(writing) > 1:
+            raise MedpayError("name_dialect", layout=used.id, found=", ".join(one.name for one in writing))
+        dialect = writing[0].name if writing else f"csv:{layout}"
     named = dialects.load(dialect)
     if named.nodes:
         first = layouts.load(named.nodes[0].layout)

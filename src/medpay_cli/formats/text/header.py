@@ -33,7 +33,18 @@ def columns(line: bytes, dialect: Dialect) -> tuple[str, ...]:
         raise ReadError("F207", value=dialect.quote)
     if dialect.trailing_delimiter and found[-1] == "":
         found.pop()
-    return tuple(dialect.headings.get(name, name) for name in found)
+    meant = meaning((), dialect)
+    return tuple(meant.get(name) or meant.get(plain(name)) or name for name in found) if meant else tuple(found)
+
+
+def meaning(fields: tuple[str, ...], dialect: Dialect) -> dict[str, str]:
+    """The field that a name in the header means, as it stands or as the eye sees it."""
+    exact = {name: name for name in fields}
+    exact |= {heading: field for heading, field in dialect.headings.items() if field in fields or not fields}
+    seen: dict[str, set[str]] = {}
+    for name, field in exact.items():
+        seen.setdefault(plain(name), set()).add(field)
+    return {name: min(meant) for name, meant in seen.items() if len(meant) == 1 and name} | exact
 
 
 def check_header(
@@ -46,7 +57,7 @@ def check_header(
     """
     if len(header) > dialect.limits.columns:
         raise ReadError("F204", value=str(len(header)), expected=f"<= {dialect.limits.columns}")
-    if not set(names) <= set(header):
+    if not set(dialect.wanted(names)) <= set(header):
         _look_elsewhere(names, dialect, line, following)
     check_names(header, names, dialect)
 
@@ -56,7 +67,7 @@ def check_names(header: tuple[str, ...], names: tuple[str, ...], dialect: Dialec
 
     Raises ReadError F207: names repeated, missing, extra, out of order.
     """
-    lacking = [name for name in names if name not in header]
+    lacking = [name for name in dialect.wanted(names) if name not in header]
     others = [name for name in header if name not in names]
     wrong = [*wrong, *(f"{header.count(name)} × {name}" for name in names if header.count(name) > 1)]
     near = near_names(others, lacking)
@@ -66,11 +77,12 @@ def check_names(header: tuple[str, ...], names: tuple[str, ...], dialect: Dialec
         extra = len([name for name in others if name not in near.values()])
         wrong += [f"+ {extra}"] * (extra > 0)
     ordered = [name for name in header if name in names]
-    if not wrong and not dialect.free_order and ordered != list(names):
-        first, expected = next(pair for pair in zip(ordered, names, strict=True) if pair[0] != pair[1])
+    if not wrong and not dialect.free_order and ordered != [name for name in names if name in header]:
+        there = [name for name in names if name in header]
+        first, expected = next(pair for pair in zip(ordered, there, strict=True) if pair[0] != pair[1])
         wrong.append(f"{header.index(first) + 1}: {first} → {expected}")
     if wrong:
-        raise ReadError("F207", value="; ".join(wrong), expected=", ".join(names))
+        raise ReadError("F207", value="; ".join(wrong), expected=", ".join(dialect.wanted(names)))
 
 
 def near_names(found: Iterable[str], wanted: Iterable[str]) -> dict[str, str]:

@@ -34,6 +34,17 @@ CELLS = {
 }  # fmt: skip
 
 
+def named(source: Input) -> tuple[str, ...]:
+    """What stands in the first row of the only visible sheet. Raises ReadError."""
+    dialect = Dialect("", "", format="xlsx")
+    with workbook(source) as book:
+        contents = Contents(book, dialect.limits.line)
+        for _, sheet in _chosen(book, contents, dialect):
+            first = _first(contents.frames(contents.elements(sheet.part), sheet.part))
+            return tuple(first.filter(pl.col("row") == pl.col("row").first())["text"].drop_nulls())
+    return ()
+
+
 def scan(source: Input, dialect: Dialect, names: Names, width: int | None = None) -> Iterator[Callable[[], Batch]]:
     """Tasks that each read some rows of a sheet into a Batch, a sheet per node, in the order of the dialect's nodes.
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import ReadError
-from medpay_cli.formats.text.header import check_names, plain
+from medpay_cli.formats.text.header import check_names, meaning, plain
 
 # A header begins in the first rows, and is so many rows high at most.
 FAR, HIGHEST = 50, 4
@@ -48,10 +48,10 @@ def header_of(
     head: Cells = {}
     for row, column, text in first.select("row", "column", "text").iter_rows():
         head.setdefault(row, {})[column] = text
-    meaning = _meaning(fields, dialect)
+    meant = meaning(fields, dialect)
     tops = [dialect.preamble + 1] if dialect.preamble else [row for row in head if row <= FAR]
-    found = [_reading(top, head, merged, meaning) for top in tops]
-    wanted = set(fields)
+    found = [_reading(top, head, merged, meant) for top in tops]
+    wanted = set(dialect.wanted(fields))
     whole = [one for one in found if wanted <= set(one.names.values())]
     if whole:
         # A title merged over its columns reads like the upper part of the header below it: the lower one is meant.
@@ -64,20 +64,10 @@ def header_of(
     if len(names) > dialect.limits.columns:
         raise ReadError("F204", value=str(len(names)), expected=f"<= {dialect.limits.columns}")
     check_names(tuple(names.values()), fields, replace(dialect, free_order=True))
-    return Head(chosen.bottom, {name: column for column, name in names.items() if name in wanted}, tuple(names))
+    return Head(chosen.bottom, {name: column for column, name in names.items() if name in fields}, tuple(names))
 
 
-def _meaning(fields: tuple[str, ...], dialect: Dialect) -> dict[str, str]:
-    """The field that a name in the header means, as it stands or as the eye sees it."""
-    exact = {name: name for name in fields}
-    exact |= {heading: field for heading, field in dialect.headings.items() if field in fields}
-    seen: dict[str, set[str]] = {}
-    for name, field in exact.items():
-        seen.setdefault(plain(name), set()).add(field)
-    return {name: min(meant) for name, meant in seen.items() if len(meant) == 1 and name} | exact
-
-
-def _reading(top: int, head: Cells, merged: Iterable[Range], meaning: Mapping[str, str]) -> _Reading:
+def _reading(top: int, head: Cells, merged: Iterable[Range], meant: Mapping[str, str]) -> _Reading:
     """Where a name is merged over several columns, the names below it count: alone, or with the one above."""
     above = [one for one in merged if one[0] == top]
     across = [one for one in above if one[3] > one[1]]
@@ -89,13 +79,13 @@ def _reading(top: int, head: Cells, merged: Iterable[Range], meaning: Mapping[st
     over = {column: left for _, left, _, right in across for column in below if left <= column <= right}
     own = head.get(top, {})
     # Unless a field's own name reaches down to it, a row with cells under names of one column alone holds a record.
-    reaches = any(one[2] > top and plain(own.get(one[1], "")) in meaning for one in above)
+    reaches = any(one[2] > top and plain(own.get(one[1], "")) in meant for one in above)
     if bottom > top + HIGHEST or (not reaches and any(column in own and column not in over for column in below)):
         bottom, below = top, {}
     names = {}
     for column in sorted({*own, *below}):
         parts = [own.get(over.get(column, column), ""), *(text for _, text in sorted(below.get(column, {}).items()))]
         tried = ["".join(parts), *reversed(parts)]
-        known = (meaning.get(name) or meaning.get(plain(name)) for name in tried if name)
+        known = (meant.get(name) or meant.get(plain(name)) for name in tried if name)
         names[column] = next(filter(None, known), tried[0])
     return _Reading(top, bottom, names)
