@@ -129,22 +129,23 @@ class Findings:
         self._frames = Frames()
         self.add(found)
 
-    def merge(self, others: Iterator[pl.DataFrame]) -> None:
-        """Put findings of the same file, themselves in order of lines, where they belong."""
+    def merge(self, others: Iterator[pl.DataFrame], by: str) -> None:
+        """Put findings of the same file, themselves in order `by` line or row, where they belong."""
         import polars as pl
 
         mine, self._frames = self._frames, Frames()
         self.counts.clear()
-        order = ("line", "row", "field", "code")
+        order = tuple(dict.fromkeys((by, "row", "field", "code")))
+        place = pl.col(by).fill_null(0)
         waiting = none()
         for found in mine:
-            last = found["line"].max()
-            while last is not None and (waiting.is_empty() or waiting["line"][-1] <= last):
+            last = int(found.select(place.max()).item())
+            while waiting.is_empty() or (waiting[by][-1] or 0) <= last:
                 more = next(others, None)
                 if more is None:
                     break
                 waiting = pl.concat([waiting, more])
-            now = pl.lit(value=False) if last is None else pl.col("line") <= last
+            now = place <= last
             self.add(pl.concat([found, waiting.filter(now)]).sort(order, maintain_order=True))
             waiting = waiting.filter(~now)
         self.add(waiting)

@@ -155,6 +155,7 @@ class _Desk(Generic[T]):
         }
         count = faults.height + sum(rows.height for _, rows in flagged.violations)
         by, most = ("line", batch.lines) if batch.lines else ("row", batch.records)
+        most = max(most, 1)  # something may be wrong where there is no record
         step = max(most * FINDINGS_AT_ONCE // max(count, 1), 1)
         for first in range(1, most + 1, step) if count else ():
             frames = []
@@ -253,7 +254,7 @@ class _Desk(Generic[T]):
                 )
             )  # fmt: skip
         times = gathered.times(verdict.records)
-        self.made.findings.merge(self._repeated(gathered, times))
+        self.made.findings.merge(self._repeated(gathered, times), "line" if self.lines else "row")
         lines.reject(self.made.lines, times[1:] > 1)
         if verdict.verdict == VALID and self.made.findings.count(ERROR):
             verdict.verdict = FOUND

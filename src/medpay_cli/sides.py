@@ -174,7 +174,9 @@ def _typing(
             readable = ~flagged.text[ROW].is_in(unreadable.implode())
             records, rows = records.filter(readable), rows[readable.to_numpy()]
         decimals = {} if recipe.name is not None else _decimals(batch.text, recipe.amounts)
-        prints = _placed(take(records), rows, batch.records)
+        # Of one scale on both sides: a fingerprint is taken of the digits alone.
+        scaled = records.with_columns(pl.col(one.name).cast(money.EXACT) for one in amounts)
+        prints = _placed(take(scaled), rows, batch.records)
         return _Typed(prints, batch.records - records.height, _summed(records, groups, recipe.amounts), decimals)
 
     return typed

@@ -167,6 +167,8 @@ def again(
             part = excerpt(stream, kinds, wanted)
     rows, done, found = np.flatnonzero(wanted) + 1, 0, 0
     inside = replace(source, member=None, spool=part.text) if part else source
+    if part and dialect.format != "ndjson":  # where an empty line is none of the records
+        dialect = replace(dialect, preamble=dialect.preamble + 1)
     for batch, _ in _in_parallel(of(dialect.format).scan(inside, dialect, names), dialect, lambda _: None):
         if batch.node != node:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -98,10 +99,12 @@ class Excerpt:
 
 
 def excerpt(stream: BinaryIO, kinds: BinaryIO, wanted: Flags) -> Excerpt:
-    """The wanted records (of all records, one after the other) of a stream of UTF-8."""
+    """The wanted records (of all records, one after the other) of a stream of UTF-8, behind an empty line: no record
+    may come to stand where a byte order mark would."""
     made, found = files.spool(), [np.empty(0, np.int64)]
+    made.write(b"\n")
     row = line = 0
-    for some in walk(stream, kinds, "utf-8"):
+    for some in walk(stream, kinds, "utf-8", stream.read(len(BOM_UTF8)).removeprefix(BOM_UTF8)):
         rows = row + np.cumsum(some.begins) - 1
         of_record = some.kinds <= LineKind.REJECTED
         chosen = some.kinds == LineKind.HEAD

@@ -32,6 +32,8 @@ from medpay_cli.formats.text.separators import shortened
 __all__ = ("scan", "write")
 
 # One that a part does not hold stands for a line end inside quotes while Polars parses.
+# How zlib, gzip and zstd begin.
+PACKED = (b"x", b"\x1f", b"(")
 STAND_INS = tuple(bytes([byte]) for byte in range(0x1E, 0x0D, -1))
 
 Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
@@ -285,6 +287,10 @@ class _Part:
 
     def _parse(self, block: bytes, size: int) -> pl.DataFrame | None:
         """Polars' parser; None where the bytes are not UTF-8 or a record has more fields than `size`."""
+        # Polars unpacks bytes that begin like an archive: then a record of our own stands before them.
+        is_masked = block[:1] in PACKED
+        if is_masked:
+            block = b"0" + self.dialect.delimiter.encode() * (size - 1) + b"\n" + block
         try:
             fields = pl.read_csv(
                 block, separator=self.dialect.delimiter, has_header=False,
@@ -295,6 +301,8 @@ class _Part:
             if any(reason in str(err) for reason in ("utf-8", "more fields")):
                 return None
             raise
+        if is_masked:
+            fields = fields.slice(1)
         if self._stand_in is not None:
             fields = fields.with_columns(pl.all().str.replace_all(self._stand_in.decode(), "\n", literal=True))
         return fields.with_columns(pl.when(pl.all() != "").then(pl.all())) if self._is_quoted else fields

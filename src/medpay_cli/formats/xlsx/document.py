@@ -27,7 +27,7 @@ from medpay_cli.formats.xlsx.serials import MOST_DIGITS
 from medpay_cli.formats.xlsx.sheets import MOST_ROWS, Contents, column_of, key, letters
 from medpay_cli.formats.xlsx.workbook import Sheet, Workbook, workbook
 
-IS_TRUE = rb'="(?:1|true)"'
+IS_TRUE = rb"""\s*=\s*["'](?:1|true)["']"""
 CELLS = {
     "row": pl.UInt32, "column": pl.UInt32, "text": pl.String, "code": pl.String, "is_number": pl.Boolean,
     "is_hidden": pl.Boolean,
@@ -162,7 +162,8 @@ class _Table:
         for _ in rows:
             pass
         ranges = re.findall(
-            rb'<(?:[\w.-]+:)?mergeCell\s[^<>]*?ref="\$?([A-Z]+)\$?(\d+):\$?([A-Z]+)\$?(\d+)"', rows.tail
+            rb"""<(?:[\w.-]+:)?mergeCell\s[^<>]*?ref\s*=\s*["']\$?([A-Z]+)\$?(\d+):\$?([A-Z]+)\$?(\d+)["']""",
+            rows.tail,
         )
         columns = re.findall(rb"<(?:[\w.-]+:)?col\s[^<>]*>", rows.head)
         return _Around(
@@ -174,8 +175,8 @@ class _Table:
                 (int(found[1]), int(last[1]))
                 for column in columns
                 if re.search(rb"\shidden" + IS_TRUE, column)
-                and (found := re.search(rb'\smin="(\d+)"', column))
-                and (last := re.search(rb'\smax="(\d+)"', column))
+                and (found := re.search(rb"""\smin\s*=\s*["'](\d+)["']""", column))
+                and (last := re.search(rb"""\smax\s*=\s*["'](\d+)["']""", column))
             ),
         )
 

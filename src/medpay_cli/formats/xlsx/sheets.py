@@ -8,7 +8,7 @@ the block.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -28,7 +28,10 @@ ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&"
 ESCAPED = r"_x[0-9A-Fa-f]{4}_"
 # How a string is pronounced (rPh) is no part of it.
 RUNS = etree.XPath("*[local-name()='t'] | *[local-name()='r']/*[local-name()='t']")
-HIDDEN_ROW = re.compile(rb'<(?:[\w.-]+:)?row\s[^<>]*?hidden="(?:1|true)"[^<>]*>')
+HIDDEN_ROW = re.compile(rb"""<(?:[\w.-]+:)?row\s[^<>]*?hidden\s*=\s*["'](?:1|true)["'][^<>]*>""")
+ROW_NUMBER = re.compile(rb"""\sr\s*=\s*["']([0-9]{1,9})["']""")
+# What may stand in a string, and in a cell once each.
+IN_STRING, IN_CELL = ("t", "r", "rPh", "phoneticPr"), ("f", "v", "is", "extLst")
 LOGICAL = {"0": "FALSE", "1": "TRUE"}
 PLACE = "^([A-Z]{1,3})([0-9]{1,7})$"
 Whole = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -82,7 +85,7 @@ class Contents:
         raw = _matched(block, rows.prefix)
         if raw is None:
             raw = _walked(block, rows, before, part)
-        hidden = [int(row) for tag in HIDDEN_ROW.findall(block) for row in re.findall(rb'\sr="([0-9]{1,9})"', tag)]
+        hidden = [int(row) for tag in HIDDEN_ROW.findall(block) for row in ROW_NUMBER.findall(tag)]
         return self._meant(raw, part).with_columns(is_hidden=pl.col("row").is_in(hidden))
 
     def _meant(self, raw: pl.DataFrame, part: str) -> pl.DataFrame:
@@ -197,6 +200,8 @@ def _pieces(block: bytes, tag: str) -> pl.Series | None:
 def _matched(block: bytes, prefix: str) -> pl.DataFrame | None:
     """The cells of a block, if all of it is written in the usual ways."""
     cell, _, between = _patterns(prefix)
+    if b"]]>" in block or not _is_in_rows(block, prefix.encode()):
+        return None
     pieces = _pieces(block, f"<{prefix}c ")
     if pieces is None or not re.search(between, pieces[0] or ""):
         return None
@@ -215,11 +220,37 @@ def _matched(block: bytes, prefix: str) -> pl.DataFrame | None:
     return raw
 
 
+def _is_in_rows(block: bytes, prefix: bytes) -> bool:
+    """Whether the rows of a block open and close in turn, with every cell inside one."""
+    is_open = False
+    for close, alone in re.findall(rb"<(/?)%brow(?:\s[^<>]*?)?(/?)>" % prefix, block):
+        if bool(close) != is_open or (is_open and alone):
+            return False
+        is_open = not close and not alone
+    outside = rb"(?:</%brow\s*>|<%brow(?:\s[^<>]*)?/>)\s*<%bc[\s/>]" % (prefix, prefix, prefix)
+    return not is_open and re.search(outside, block) is None
+
+
+def _check_inside(element: Any, allowed: Sequence[str], part: str, *, once: bool = False) -> None:
+    """Raises ReadError F203 where something else stands in an element, or something twice."""
+    names = [child.tag for child in element]
+    space = element.tag.rpartition("}")[0]
+    known = {f"{space}}}{name}" if space else name for name in allowed}
+    texts = [element.text, *(child.tail for child in element)]
+    if not known.issuperset(names) or any(text and text.strip() for text in texts):
+        raise damaged(part)
+    if once and len(set(names)) < len(names):
+        raise damaged(part)
+
+
 def _walked(block: bytes, rows: Elements, before: int, part: str) -> pl.DataFrame:
     """The cells of a block, whatever way they are written."""
     cells: list[tuple[str | None, ...]] = []
     at = before
-    for row in parsed(rows.start + block + b"</%b>" % rows.root, part):
+    root = parsed(rows.start + block + b"</%b>" % rows.root, part)
+    _check_inside(root, ("row",), part)
+    for row in root:
+        _check_inside(row, ("c", "extLst"), part)
         number = row.get("r", str(at + 1))
         if not re.fullmatch("[0-9]{1,7}", number):
             raise damaged(part)
@@ -231,11 +262,14 @@ def _walked(block: bytes, rows: Elements, before: int, part: str) -> pl.DataFram
                 continue
             last = cell.get("r") or f"{letters(column_of(last.rstrip('0123456789')) + 1)}{at}"
             formula = value = None
+            _check_inside(cell, IN_CELL, part, once=True)
             for child in cell:
+                if child.tag in (values, formulas) and len(child):
+                    raise damaged(part)
                 if child.tag == values:
                     value = child.text
                 elif child.tag == inlines:
-                    value = _text(child)
+                    value = _text(child, part)
                 elif child.tag == formulas:
                     formula = child.text or ""
             cells.append((last, cell.get("s"), cell.get("t"), formula, value))
@@ -273,14 +307,18 @@ def _strings(block: bytes, items: Elements, part: str) -> pl.Series:
             pieces = None
     if pieces is None or (pieces[0] or "").strip():
         root = parsed(items.start + block + b"</%b>" % items.root, part)
-        found = pl.DataFrame({"text": [_text(one) for one in root]}, {"text": pl.String})
+        _check_inside(root, ("si",), part)
+        found = pl.DataFrame({"text": [_text(one, part) for one in root]}, {"text": pl.String})
     elif b"&" in block:
         found = found.with_columns(_without_entities(pl.col("text")))
     return _unescaped(found, "text", pl.lit(value=True))["text"]
 
 
-def _text(item: Any) -> str:
-    """The text of a string in one style or several."""
+def _text(item: Any, part: str) -> str:
+    """The text of a string in one style or several. Raises ReadError F203 where something else stands in it."""
+    _check_inside(item, IN_STRING, part)
+    if any(len(run) for run in RUNS(item)):
+        raise damaged(part)
     return "".join(run.text or "" for run in RUNS(item))
 
 
@@ -313,7 +351,7 @@ def _last_row(block: bytes, prefix: str, before: int) -> int:
     """The number of the last row of a block; rows without one follow on the row above."""
     at, unnumbered = len(block), 0
     while (at := block.rfind(b"<%brow" % prefix.encode(), 0, at)) >= 0:
-        numbered = re.search(rb'\sr="([0-9]{1,9})"', block[at : block.find(b">", at)])
+        numbered = ROW_NUMBER.search(block[at : block.find(b">", at)])
         if numbered:
             return int(numbered[1]) + unnumbered
         unnumbered += 1
