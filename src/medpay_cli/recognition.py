@@ -190,6 +190,7 @@ def _held(sample: Input, parts: Parts, dialect: Dialect) -> Candidate:
     reason = None if first.is_empty() else " ".join(filter(None, first.select("code", "field").row(0)))
     is_judged = all(one.verdict.verdict != NOT_JUDGED for one in judged)
     names = dialect.header or dialect.format not in formats.IN_LINES or dialect.format == "ndjson"
+    names = names and not (dialect.other_columns or dialect.missing_columns)  # these say little of a file
     is_strange = any(code in STRANGE for one in judged for code, _, _ in one.findings.counts)
     return Candidate(
         dialect=dialect.name,

@@ -15,6 +15,7 @@ SAMPLES = Path(os.environ["MEDPAY_CORPUS"]) / "nhsa-samples"
 UPLOAD, RESULT = "nhsa-3202-upload ledger_detail.v1", "nhsa-3202-result ledger_result.v1"
 # File → dialect and layouts.
 RECOGNISED = {
+    "example_3201_request_data_only.json": "nhsa-3201-request-data ledger_total.v1",  # by its names: it has no dates
     "1305_16col.txt": "nhsa-1305-catalogue-16 catalogue_1305.v0",
     "1305_19col.txt": "nhsa-1305-catalogue catalogue_1305.v1",
     "1305_19col.zip": "nhsa-1305-catalogue catalogue_1305.v1",
@@ -37,7 +38,6 @@ RECOGNISED = {
 }
 # File → the nearest dialect and how it fits; None where no shipped dialect looks like it.
 NEAREST = {
-    "example_3201_request_data_only.json": "nhsa-3201-request-data 0/1 (L101 stmt_begndate)",  # has no dates
     "example_9102_request.json": "nhsa-3302-request 0/1 (F110)",  # a call for a file, no record
     "synthetic_3202_upload_legacy_space_5col.txt": None,  # five columns, parted by spaces
     "synthetic_9101_request_and_response.json": None,  # three messages in one document
