@@ -90,7 +90,8 @@ def candidates(
 
     `asked` is the encoding that somebody named. Raises ReadError where the input cannot be decoded.
     """
-    form, possible = sniffed(source), forms(source)
+    form = sniffed(source)
+    possible = ALSO.get(form, (form,))
     text = formats.prepared(source, Dialect("", "", format=form), asked)
     head, is_whole = (b"", False) if form in formats.BINARY else _head(text)
     sight = None if form in formats.BINARY else Sight(head)

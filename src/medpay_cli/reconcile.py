@@ -181,7 +181,12 @@ class _Aside:
 def _match(both: Mapping[str, ReadSide], compared: Compared) -> Matched:
     """Clean pairs are set aside by their fingerprints, the rest is read again and matched exactly."""
     ours, theirs = both[OURS], both[THEIRS]
-    wanted = screening.candidates(ours.prints, theirs.prints)
+    # A fingerprint is taken of an amount's digits alone: of other scales they say nothing.
+    wanted = (
+        screening.candidates(ours.prints, theirs.prints)
+        if ours.decimals == theirs.decimals
+        else (screening.everything(ours.prints), screening.everything(theirs.prints))
+    )
     left = [side.exact(some, compared.amounts) for side, some in zip((ours, theirs), wanted, strict=True)]
     aside, others = (_Aside.of(side, some, rest) for side, some, rest in zip((ours, theirs), wanted, left, strict=True))
     if aside != others:

@@ -18,7 +18,7 @@ from medpay_cli.files import Source
 from medpay_cli.formats import ROW, Batch, archive
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.text.header import delimiter_for
-from medpay_cli.judging import Judgement, Terms
+from medpay_cli.judging import NOT_JUDGED, Judgement, Terms
 from medpay_cli.layouts import Layout
 from medpay_cli.matching import RECORDS
 from medpay_cli.partners import Partner
@@ -62,6 +62,11 @@ class ReadSide:
         """Where it was read from."""
         verdict = self.made.verdict
         return verdict.path if verdict.member is None else f"{verdict.path}!/{verdict.member}"
+
+    @property
+    def decimals(self) -> dict[str, int]:
+        """The scale in which each amount was read."""
+        return {one.name: one.scale for one in self.layout.money if one.name in self.recipe.amounts}
 
     def exact(self, wanted: Flags, scales: Mapping[str, int]) -> pl.DataFrame:
         """The wanted records (of all records of the file, in order): keys, statuses, and amounts of these scales."""
@@ -110,6 +115,8 @@ def read(
     for other in made:
         if other is not matched:
             matched.findings.extend(other.findings)
+        if other.verdict.verdict == NOT_JUDGED:  # then the file is not judged
+            matched.verdict.verdict = NOT_JUDGED
     return _gathered(side, used, matched, recipe)
 
 
@@ -174,9 +181,7 @@ def _typing(
             readable = ~flagged.text[ROW].is_in(unreadable.implode())
             records, rows = records.filter(readable), rows[readable.to_numpy()]
         decimals = {} if recipe.name is not None else _decimals(batch.text, recipe.amounts)
-        # Of one scale on both sides: a fingerprint is taken of the digits alone.
-        scaled = records.with_columns(pl.col(one.name).cast(money.EXACT) for one in amounts)
-        prints = _placed(take(scaled), rows, batch.records)
+        prints = _placed(take(records), rows, batch.records)
         return _Typed(prints, batch.records - records.height, _summed(records, groups, recipe.amounts), decimals)
 
     return typed

@@ -93,6 +93,17 @@ def test_sides_of_different_scales_are_compared_by_value():
     assert shown == {"amount_differs": 2}
 
 
+def test_an_amount_of_more_digits_than_a_number_has_is_reconciled():
+    Path("l.json").write_text(
+        json.dumps(LAYOUT).replace('"format": "money"', '"format": "money", "x-digits": 30, "x-scale": 2')
+    )
+    Path("r.toml").write_text(RECIPE)
+    Path("a.csv").write_text("A,1234567890123456789012345.00\nB,1\n")
+    answer = medpay("reconcile", "a.csv", "a.csv", "--recipe", "r.toml", "--format", "json")
+    assert answer.exit_code == 0, answer.err
+    assert answer.json["classes"]["matched"]["amounts"]["amt"]["ours"] == "1234567890123456789012346.00"
+
+
 def test_keys_are_compared_with_a_mark_in_front_of_one():
     Path("r.toml").write_text(RECIPE)
     Path("a.csv").write_bytes(b"Z,1\n\xef\xbb\xbfK,2\nY,3\n")

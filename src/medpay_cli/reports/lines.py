@@ -21,7 +21,7 @@ LITERAL, COLUMN = False, True
 @dataclass(frozen=True)
 class Form:
     """How cells are written: a text without special characters stands between two `mark`s, one with some is `quoted`;
-    `needed` says whether a text can do without marks; `nothing` is written where a cell is absent."""
+    `nothing` is written where a cell is absent."""
 
     mark: str
     special: str
