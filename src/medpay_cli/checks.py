@@ -115,6 +115,23 @@ def amounts(flagged: Flagged, fields: Sequence[Field], row: str) -> pl.DataFrame
     )
 
 
+def fitting(flagged: Flagged, typed: pl.DataFrame, fields: Sequence[Field], row: str) -> pl.DataFrame:
+    """These fields as rules see them, record by record: as they are `typed`, or text; null where a cell violates its
+    layout, so that one cause makes one finding."""
+    columns = {one.name: typed[one.name] if one.name in typed.columns else flagged.text[one.name] for one in fields}
+    lost: dict[str, list[pl.Series]] = {}
+    for check, rows in flagged.violations:
+        if check.field.name in columns:
+            lost.setdefault(check.field.name, []).append(rows[row])
+    frame = pl.DataFrame(columns)
+    if not lost:
+        return frame
+    return frame.with_columns(
+        pl.when(~flagged.text[row].is_in(pl.concat(rows).implode())).then(name).alias(name)
+        for name, rows in lost.items()
+    )
+
+
 def is_outside(field: Field) -> pl.Expr:
     """Where an amount is there but cannot be read."""
     return pl.col(field.name).is_not_null() & typed(field).is_null()

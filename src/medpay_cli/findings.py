@@ -228,6 +228,8 @@ class Outcome:
     sensitivity: dict[str, str]
     # Fields of numbers, days or codes: whatever else stands in them may be somebody's name or number.
     plain: frozenset[str] = frozenset()
+    # Rules that could not be held: code, what is missing, and where only some records lack a value how many.
+    not_judged: list[dict[str, Any]] = field(default_factory=list)
     # Codes that were left out, and the prefixes of the only ones that were held.
     ignored: tuple[str, ...] = ()
     selected: tuple[str, ...] = ()

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import BinaryIO, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import polars as pl
 
-from medpay_cli import checks, control, files, findings, formats, money, repeats
-from medpay_cli.checks import Check, Flagged
+from medpay_cli import checks, control, files, findings, formats, money, repeats, rules
+from medpay_cli.checks import Flagged
 from medpay_cli.control import Declared
 from medpay_cli.dialects import RECORDS, Dialect
 from medpay_cli.errors import InternalError, MedpayError, ReadError
@@ -21,7 +21,9 @@ from medpay_cli.formats import LINE, PATH, ROW, Batch, LineKind, lines
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.text.header import named, split_counts
 from medpay_cli.layouts import Layout
+from medpay_cli.partners import Profile
 from medpay_cli.repeats import CANDIDATE_ROW, MARK, Candidates, Keys
+from medpay_cli.rules import EXPECTED, Held
 
 T = TypeVar("T")
 VALID, FOUND, NOT_JUDGED, STRUCTURE_ONLY = "valid", "findings", "not_judged", "structure_only"
@@ -40,12 +42,15 @@ Also = Callable[[Batch, Flagged, pl.DataFrame], T]
 @dataclass(frozen=True)
 class Terms:
     """On what terms a file is judged: the encoding asked for (before what the dialect declares), which rules apply
-    (code prefixes; none selected means all), what was declared of it, after how many records (or some more) it is
-    left, and who is told of every batch's records."""
+    (code prefixes; none selected means all) and how a partner's profile holds them, whether rules about whole records
+    are held at all, what was declared of the file, after how many records (or some more) it is left, and who is told of
+    every batch's records."""
 
     encoding: str | None = None
     selected: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    profile: Profile = field(default_factory=Profile)
+    with_rules: bool = True
     declared: Declared = field(default_factory=Declared)
     allow_empty: bool = False
     at_most: int | None = None
@@ -55,13 +60,31 @@ class Terms:
         """Whether a rule is held."""
         if findings.always_applies(code):
             return True
+        if self.profile.severity.get(code) == "off":
+            return False
         return (not self.selected or code.startswith(self.selected)) and not code.startswith(self.ignored or ("-",))
+
+    def severity(self, code: str) -> str:
+        """What a finding is to this partner."""
+        return self.profile.severity.get(code) or findings.severity(code)
+
+
+class Violation(NamedTuple):
+    """Records of a batch in which something about a field is wrong: its places, the key, the field, and EXPECTED
+    where it differs by record."""
+
+    code: str
+    field: str
+    rows: pl.DataFrame
+    expected: str | None = None
 
 
 @dataclass(frozen=True)
 class Judgement(Generic[T]):
     """The verdict on the records of one node, their findings, what `also` made of each batch, what each line is
     (LineKind), or each record where a format has no lines, and a way to read some records again (see `formats.again`).
+
+    `not_judged` says of rules that could not be held what they lack, and in how many records a value for them.
     """
 
     verdict: FileVerdict
@@ -69,12 +92,13 @@ class Judgement(Generic[T]):
     also: list[T] = field(default_factory=list)
     lines: BinaryIO = field(default_factory=files.spool)
     again: Callable[[repeats.Flags], Iterator[pl.DataFrame]] = lambda _: iter(())
+    not_judged: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class _Judged(Generic[T]):
-    """One batch: findings (rows within the batch), rejected records, sums of readable cells, what each line is, and
-    the fingerprints of the keys."""
+    """One batch: findings (rows within the batch), rejected records, sums of readable cells, what each line is, the
+    fingerprints of the keys, and how many records lack a value for a rule."""
 
     found: list[Some]
     rejected: int
@@ -82,6 +106,7 @@ class _Judged(Generic[T]):
     rejected_totals: dict[str, Decimal]
     kinds: Bytes
     keys: repeats.Words | None
+    unjudged: dict[str, int]
     also: T
 
 
@@ -94,6 +119,8 @@ class _Desk(Generic[T]):
         self._also = also
         self._usual = checks.compile_layout(layout)
         self._odd = checks.with_characters(layout, self._usual, terms.applies)
+        self._rules = rules.held(layout, terms.profile, terms.applies) if terms.with_rules else Held()
+        self._amounts = [*layout.money, *(one for one in self._rules.columns if one.form == "decimal")]
         self.keys = Keys(layout.key) if layout.key and terms.applies(REPEATED) else None
 
     def begin(self, source: Input, dialect: Dialect, names: formats.Names, node: str | None) -> None:
@@ -102,6 +129,7 @@ class _Desk(Generic[T]):
         self.made = Judgement[T](blank(source, self.layout, dialect, node), Findings(), again=self._again)
         self.lines = self.unfit = 0
         self.widths = Counter[int]()
+        self.unjudged = Counter[str]()
         self.declared: list[Declared] = []
         self.last: Batch | None = None
         if self.keys:
@@ -109,15 +137,23 @@ class _Desk(Generic[T]):
 
     def work(self, batch: Batch) -> _Judged[T]:
         """Hold a batch against the layout."""
-        keep = [name for name in (ROW, LINE, PATH) if name in batch.text.columns]
-        # Amounts rely on every check; a rule that is left out only finds nothing.
-        flagged = checks.flag(batch.text, self._odd if batch.is_odd else self._usual, (*keep, *self.layout.key))
-        applies = self._terms.applies
-        flagged = replace(flagged, violations=[one for one in flagged.violations if applies(one[0].code)])
-        amounts = checks.amounts(flagged, self.layout.money, ROW)
+        keep = [*(name for name in (ROW, LINE, PATH) if name in batch.text.columns), *self.layout.key]
+        # Amounts and rules rely on every check; a check that is left out only finds nothing.
+        flagged = checks.flag(batch.text, self._odd if batch.is_odd else self._usual, keep)
+        typed = checks.amounts(flagged, self._amounts, ROW)
+        amounts = typed.select(one.name for one in self.layout.money)
+        broken, unjudged = self._rules.broken(
+            checks.fitting(flagged, typed, self._rules.columns, ROW), batch.text, keep
+        )
+        applies, severity = self._terms.applies, self._terms.severity
+        violations = [
+            *(Violation(check.code, check.field.name, rows, check.expected) for check, rows in flagged.violations),
+            *(Violation(*one) for one in broken),
+        ]
+        violations = [one for one in violations if applies(one.code)]
         left_out = [code for code in batch.faults["code"].unique() if not applies(code)]
         faults = batch.faults.filter(~pl.col("code").is_in(left_out)) if left_out else batch.faults
-        faulty = [rows[ROW] for check, rows in flagged.violations if findings.severity(check.code) == ERROR]
+        faulty = [one.rows[ROW] for one in violations if severity(one.code) == ERROR]
         wrong_at_reading = faults.filter(pl.col("severity") == ERROR)["row"].drop_nulls()
         fine = np.zeros(batch.records, np.bool_)
         rows = batch.text[ROW].to_numpy() - 1
@@ -129,12 +165,13 @@ class _Desk(Generic[T]):
         kinds = batch.kinds.copy()
         kinds[np.flatnonzero(kinds == LineKind.RECORD)[~fine]] = LineKind.REJECTED
         return _Judged(
-            found=list(self._found(batch, flagged, faults)),
+            found=list(self._found(batch, violations, faults)),
             rejected=batch.records - int(fine.sum()),
             totals=money.sums(amounts),
             rejected_totals=money.sums(rejected),
             kinds=kinds,
             keys=self._fingerprints(batch, rows),
+            unjudged=unjudged,
             also=self._also(batch, flagged, amounts),
         )
 
@@ -146,39 +183,41 @@ class _Desk(Generic[T]):
         words[rows] = self.keys.fingerprints(batch.text)
         return words
 
-    def _found(self, batch: Batch, flagged: Flagged, faults: pl.DataFrame) -> Iterator[Some]:
+    def _found(self, batch: Batch, violations: list[Violation], faults: pl.DataFrame) -> Iterator[Some]:
         """The findings of a batch in order; where there are many, from a few records at a time in bounded memory."""
         place = {
             "file": pl.lit(files.shown(self.source.path), pl.String),
             "member": pl.lit(self.source.member, pl.String),
             "node": pl.lit(batch.node, pl.String),
         }
-        count = faults.height + sum(rows.height for _, rows in flagged.violations)
+        count = faults.height + sum(one.rows.height for one in violations)
         by, most = ("line", batch.lines) if batch.lines else ("row", batch.records)
         most = max(most, 1)  # something may be wrong where there is no record
         step = max(most * FINDINGS_AT_ONCE // max(count, 1), 1)
         for first in range(1, most + 1, step) if count else ():
             frames = []
-            for kind, (check, rows) in enumerate([(None, faults), *flagged.violations]):
-                at = by if kind == 0 else {"line": LINE, "row": ROW}[by]
+            for one in (None, *violations):
+                rows = faults if one is None else one.rows
+                at = by if one is None else {"line": LINE, "row": ROW}[by]
                 near = pl.col(at).is_between(first, first + step - 1)
                 if first == 1:
                     near |= pl.col(at).is_null()
                 some = rows.filter(near) if step < most else rows
                 if not some.is_empty():
-                    frames.append(some if check is None else self._of_check(batch, check, some))
+                    frames.append(some if one is None else self._told(batch, one, some))
             if frames:
                 ordered = frames[0] if len(frames) == 1 else pl.concat(frames).sort(*ORDER, maintain_order=True)
                 yield Some.of(
                     ordered.with_columns(**place), [one for frame in frames for one in findings.counts(frame)]
                 )
 
-    def _of_check(self, batch: Batch, check: Check, rows: pl.DataFrame) -> pl.DataFrame:
-        name = check.field.name
-        column = batch.columns.get(name)
+    def _told(self, batch: Batch, one: Violation, rows: pl.DataFrame) -> pl.DataFrame:
+        column = batch.columns.get(one.field)
         return findings.frame(
-            check.code, rows, row=pl.col(ROW), line=pl.col(LINE), field=name, column=column, value=pl.col(name),
-            expected=check.expected, key=_key(self.layout), path=self._path(rows, name, column),
+            one.code, rows, severity=self._terms.severity(one.code), row=pl.col(ROW), line=pl.col(LINE),
+            field=one.field, column=column, value=pl.col(one.field),
+            expected=pl.col(EXPECTED) if one.expected is None else one.expected, key=_key(self.layout),
+            path=self._path(rows, one.field, column),
         )  # fmt: skip
 
     def _path(self, rows: pl.DataFrame, name: str, column: int | None) -> pl.Expr:
@@ -200,6 +239,7 @@ class _Desk(Generic[T]):
         self.lines += batch.lines
         self.unfit += batch.records - batch.text.height
         self.widths.update(batch.widths)
+        self.unjudged.update(judged.unjudged)
         verdict.records += batch.records
         verdict.rejected += judged.rejected
         verdict.totals = _added(verdict.totals, judged.totals)
@@ -209,6 +249,12 @@ class _Desk(Generic[T]):
 
     def close(self) -> None:
         """Leave the file unjudged where nothing in it fits, or it cannot be read to its end."""
+        self.made.not_judged.extend(
+            {"code": code, "missing": list(names)} for code, names in self._rules.lacking.items()
+        )
+        self.made.not_judged.extend(
+            {"code": code, "missing": [], "records": count} for code, count in sorted(self.unjudged.items())
+        )
         verdict, found, last = self.made.verdict, self.made.findings, self.last
         if last is None or not verdict.records:
             return
@@ -278,8 +324,9 @@ class _Desk(Generic[T]):
             sums = money.sums(newly.select(pl.col(_AMOUNT + one.name).alias(one.name) for one in self.layout.money))
             verdict.rejected_totals = _added(verdict.rejected_totals, sums)
             yield findings.frame(
-                REPEATED, counted, file=verdict.path, member=verdict.member, node=verdict.node,
-                row=pl.col(CANDIDATE_ROW), line=pl.col(LINE), value=pl.col(MARK).cast(pl.String), expected="1",
+                REPEATED, counted, severity=self._terms.severity(REPEATED), file=verdict.path, member=verdict.member,
+                node=verdict.node, row=pl.col(CANDIDATE_ROW), line=pl.col(LINE),
+                value=pl.col(MARK).cast(pl.String), expected="1",
                 key=_key(self.layout), path=pl.col(PATH) if PATH in frame.columns else None,
             )  # fmt: skip
 

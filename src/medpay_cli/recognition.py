@@ -181,8 +181,8 @@ def _held_in_lines(text: Input, head: bytes, parts: Parts, dialect: Dialect, *, 
 
 
 def _held(sample: Input, parts: Parts, dialect: Dialect) -> Candidate:
-    # A key repeated further down would be no reason either.
-    terms = Terms(ignored=("B",), at_most=RECORDS)
+    # A key repeated further down, or a sum that does not tie, would be no reason either.
+    terms = Terms(ignored=("B",), with_rules=False, at_most=RECORDS)
     judged = judging.judge_nodes(sample, parts, dialect, lambda *_: None, terms)
     records = sum(one.verdict.records for one in judged)
     rejected = sum(one.verdict.rejected for one in judged)

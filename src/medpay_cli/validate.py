@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from medpay_cli import config, dialects, files, findings, formats, judging, layouts, recognition, reports, separating
 from medpay_cli.control import Declared
@@ -71,6 +72,7 @@ def validate(
     as asked.
     """
     held = terms or Terms()
+    held = replace(held, profile=partner.profile) if partner else held
     _check_codes(held)
     paths = list(paths)
     if targets:
@@ -99,6 +101,7 @@ def validate(
         sensitivity={field.name: field.sensitivity for field in fields if field.sensitivity},
         plain=frozenset(field.name for field in fields if not field.is_text or field.codes or field.form),
         ignored=tuple(code for code in config.names(config.RULE) if _is_ignored(code, held)),
+        not_judged=_not_judged(judgements),
         selected=held.selected,
     )
     if targets and (made[0].dialect.format not in IN_LINES or made[0].dialect.nodes):
@@ -117,6 +120,20 @@ def exit_code(inputs: list[list[FileVerdict]], found: Findings, fail_on: str = E
         return 0
     is_wrong = any(one.verdict == FOUND for verdicts in inputs for one in verdicts)
     return int(is_wrong or (fail_on == WARNING and found.count(WARNING) > 0))
+
+
+def _not_judged(judgements: list[Judgement[None]]) -> list[dict[str, Any]]:
+    """What no rule could be held for, once for all files."""
+    lacking: dict[tuple[str, tuple[str, ...]], int | None] = {}
+    for judgement in judgements:
+        for one in judgement.not_judged:
+            known = lacking.setdefault((one["code"], tuple(one["missing"])), 0 if "records" in one else None)
+            if known is not None:
+                lacking[one["code"], tuple(one["missing"])] = known + one["records"]
+    return [
+        {"code": code, "missing": list(missing), **({} if count is None else {"records": count})}
+        for (code, missing), count in sorted(lacking.items(), key=lambda item: item[0])
+    ]
 
 
 def _check_codes(terms: Terms) -> None:

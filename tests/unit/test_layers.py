@@ -13,7 +13,7 @@ ROWS = (
     {"validate", "reconcile", "inspection", "pages", "fieldpages", "published", "sampling"},
     {"recognition", "separating", "sides"},
     {"evidence", "judging", "recipes", "reports"},
-    {"checks", "matching", "formats", "control", "parts"},
+    {"checks", "matching", "formats", "control", "parts", "rules"},
     {"screening", "repeats"},
     {"layouts", "dialects", "money", "characters"},
     {"findings", "config", "files", "partners", "frames", "parallel", "messages", "errors"},

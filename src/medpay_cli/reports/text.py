@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, BinaryIO
 
 from medpay_cli import findings, messages
@@ -24,11 +25,21 @@ def validation(outcome: Outcome, out: BinaryIO, style: Style) -> None:
     verdicts = [one.verdict for one in outcome.files]
     parts = [f"{words[name]} {verdicts.count(name)}" for name in VERDICTS if name in verdicts]
     counts = ", ".join(f"{words[level]} {outcome.findings.count(level):,}" for level in (ERROR, WARNING))
+    for rule in outcome.not_judged:
+        page.line(f"{words['rule_not_judged']} {_lacking(rule, style.lang, words)}")
     for word, codes in (("only_held", outcome.selected), ("not_held", outcome.ignored)):
         if codes:
             page.line(f"{words[word]}: {', '.join(codes)}")
     page.title(f"{words['verdict']}: {', '.join(parts)} ({counts})")
     out.write(page.bytes)
+
+
+def _lacking(one: dict[str, Any], lang: str, words: dict[str, str]) -> str:
+    """A rule that could not be held, and for want of what."""
+    title = f"{one['code']} {findings.rule(one['code'])['title'][lang]}"
+    if "records" in one:
+        return f"{title}: {words['in_records'].replace('#', format(one['records'], ','))}"
+    return f"{title}: {words['lacks']} {', '.join(one['missing'])}"
 
 
 def grouped(page: Page, outcome: Outcome, style: Style) -> None:
@@ -41,7 +52,11 @@ def grouped(page: Page, outcome: Outcome, style: Style) -> None:
     counts = outcome.findings.by_code()
     for code, count in sorted(counts.items()):
         rule = findings.rule(code)
-        page.title(f"{code} {rule['title'][style.lang]} ({words[rule['severity']]} {count:,})")
+        levels = Counter[str]()
+        for (found_code, _, level), number in outcome.findings.counts.items():
+            levels[level] += number * (found_code == code)
+        counted = ", ".join(f"{words[level]} {number:,}" for level, number in sorted(levels.items()) if number)
+        page.title(f"{code} {rule['title'][style.lang]} ({counted})")
         first_ones = shown.get(code, [])
         for finding in first_ones:
             page.line(f"  {_place(finding, words, several=len(outcome.files) > 1)}{printable(finding['message'])}")
