@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
 from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar
 
@@ -20,10 +21,13 @@ from medpay_cli.findings import ERROR, FileVerdict, Findings, Some
 from medpay_cli.formats import LINE, PATH, ROW, Batch, LineKind, lines
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.text.header import named, split_counts
+from medpay_cli.frames import Frames
 from medpay_cli.layouts import Layout
 from medpay_cli.partners import Profile
 from medpay_cli.repeats import CANDIDATE_ROW, MARK, Candidates, Keys
-from medpay_cli.rules import EXPECTED, Held
+from medpay_cli.rules import EXPECTED, Held, together
+from medpay_cli.rules.together import NUMBER, Together
+from medpay_cli.waivers import WAIVED, Waiver
 
 T = TypeVar("T")
 VALID, FOUND, NOT_JUDGED, STRUCTURE_ONLY = "valid", "findings", "not_judged", "structure_only"
@@ -33,24 +37,34 @@ CUT_OFF, UNDECODABLE = "F206", "F102"
 REPEATED = "B101"
 FINDINGS_AT_ONCE = 200_000
 EMPTY = "F208"
+EXPIRED = "B901"
 
 Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 Whole = np.ndarray[tuple[int], np.dtype[np.uint64]]
+Flags = repeats.Flags
 Also = Callable[[Batch, Flagged, pl.DataFrame], T]
 
 
 @dataclass(frozen=True)
 class Terms:
-    """On what terms a file is judged: the encoding asked for (before what the dialect declares), which rules apply
-    (code prefixes; none selected means all) and how a partner's profile holds them, whether rules about whole records
-    are held at all, what was declared of the file, after how many records (or some more) it is left, and who is told of
-    every batch's records."""
+    """On what terms a file is judged.
+
+    The encoding asked for (before what the dialect declares); which rules apply (code prefixes; none selected means
+    all), how a partner's profile holds them, who answers for what they find, on which day, whether rules about whole
+    records are held at all; what was gathered of other files that it is held against (by record kind), or whether it is
+    gathered here for such; what was declared of the file; after how many records (or some more) it is left; who is told
+    of every batch's records.
+    """
 
     encoding: str | None = None
     selected: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     profile: Profile = field(default_factory=Profile)
+    waivers: tuple[Waiver, ...] = ()
+    as_of: date = field(default_factory=date.today)
     with_rules: bool = True
+    against: Mapping[str, Frames] = field(default_factory=dict)
+    gathers: bool = False
     declared: Declared = field(default_factory=Declared)
     allow_empty: bool = False
     at_most: int | None = None
@@ -77,6 +91,7 @@ class Violation(NamedTuple):
     field: str
     rows: pl.DataFrame
     expected: str | None = None
+    severity: str = ERROR
 
 
 @dataclass(frozen=True)
@@ -84,7 +99,8 @@ class Judgement(Generic[T]):
     """The verdict on the records of one node, their findings, what `also` made of each batch, what each line is
     (LineKind), or each record where a format has no lines, and a way to read some records again (see `formats.again`).
 
-    `not_judged` says of rules that could not be held what they lack, and in how many records a value for them.
+    `not_judged` says of rules that could not be held what they lack, and in how many records a value for them;
+    `gathered` holds the columns that rules about several records look at.
     """
 
     verdict: FileVerdict
@@ -93,6 +109,7 @@ class Judgement(Generic[T]):
     lines: BinaryIO = field(default_factory=files.spool)
     again: Callable[[repeats.Flags], Iterator[pl.DataFrame]] = lambda _: iter(())
     not_judged: list[dict[str, Any]] = field(default_factory=list)
+    gathered: Frames = field(default_factory=Frames)
 
 
 @dataclass(frozen=True)
@@ -107,20 +124,24 @@ class _Judged(Generic[T]):
     kinds: Bytes
     keys: repeats.Words | None
     unjudged: dict[str, int]
+    gathered: pl.DataFrame | None
     also: T
 
 
 class _Desk(Generic[T]):
     """Where the records of one node are judged: `work` on a batch, in a thread; `take` its result, in order."""
 
-    def __init__(self, layout: Layout, terms: Terms, also: Also[T]) -> None:
+    def __init__(self, layout: Layout, terms: Terms, also: Also[T], gathers: tuple[str, ...] = ()) -> None:
         self.layout = layout
         self._terms = terms
         self._also = also
         self._usual = checks.compile_layout(layout)
         self._odd = checks.with_characters(layout, self._usual, terms.applies)
         self._rules = rules.held(layout, terms.profile, terms.applies) if terms.with_rules else Held()
-        self._amounts = [*layout.money, *(one for one in self._rules.columns if one.form == "decimal")]
+        looked_at = {*gathers, *(one.name for one in self._rules.columns)}
+        self._looked_at = [one for one in layout.fields if one.name in looked_at]
+        self._amounts = [*layout.money, *(one for one in self._looked_at if one.form == "decimal")]
+        self._gathers = gathers
         self.keys = Keys(layout.key) if layout.key and terms.applies(REPEATED) else None
 
     def begin(self, source: Input, dialect: Dialect, names: formats.Names, node: str | None) -> None:
@@ -142,18 +163,17 @@ class _Desk(Generic[T]):
         flagged = checks.flag(batch.text, self._odd if batch.is_odd else self._usual, keep)
         typed = checks.amounts(flagged, self._amounts, ROW)
         amounts = typed.select(one.name for one in self.layout.money)
-        broken, unjudged = self._rules.broken(
-            checks.fitting(flagged, typed, self._rules.columns, ROW), batch.text, keep
-        )
-        applies, severity = self._terms.applies, self._terms.severity
+        fitting = checks.fitting(flagged, typed, self._looked_at, ROW)
+        broken, unjudged = self._rules.broken(fitting, batch.text, keep)
+        applies = self._terms.applies
         violations = [
             *(Violation(check.code, check.field.name, rows, check.expected) for check, rows in flagged.violations),
             *(Violation(*one) for one in broken),
         ]
-        violations = [one for one in violations if applies(one.code)]
+        violations = [weighed for one in violations if applies(one.code) for weighed in self._weighed(one)]
         left_out = [code for code in batch.faults["code"].unique() if not applies(code)]
         faults = batch.faults.filter(~pl.col("code").is_in(left_out)) if left_out else batch.faults
-        faulty = [one.rows[ROW] for one in violations if severity(one.code) == ERROR]
+        faulty = [one.rows[ROW] for one in violations if one.severity == ERROR]
         wrong_at_reading = faults.filter(pl.col("severity") == ERROR)["row"].drop_nulls()
         fine = np.zeros(batch.records, np.bool_)
         rows = batch.text[ROW].to_numpy() - 1
@@ -172,6 +192,7 @@ class _Desk(Generic[T]):
             kinds=kinds,
             keys=self._fingerprints(batch, rows),
             unjudged=unjudged,
+            gathered=fitting.select(batch.text[ROW].alias(NUMBER), *self._gathers) if self._gathers else None,
             also=self._also(batch, flagged, amounts),
         )
 
@@ -211,10 +232,35 @@ class _Desk(Generic[T]):
                     ordered.with_columns(**place), [one for frame in frames for one in findings.counts(frame)]
                 )
 
+    def _weighed(self, one: Violation) -> list[Violation]:
+        """What it is to this partner, and which of it somebody answers for."""
+        usual = one._replace(severity=self._terms.severity(one.code))
+        waived = self._waived(one.code, one.field)
+        if waived is None:
+            return [usual]
+        parts = [
+            usual._replace(rows=one.rows.filter(~waived)),
+            usual._replace(rows=one.rows.filter(waived), severity=WAIVED),
+        ]
+        return [part for part in parts if part.rows.height]
+
+    def _waived(self, code: str, name: str) -> pl.Expr | None:
+        """Which records' findings somebody answers for, by their keys; None where nobody does."""
+        covering = [one for one in self._terms.waivers if one.until >= self._terms.as_of]
+        covering = [one for one in covering if one.covers(code, name, self.source.path)]
+        if not covering:
+            return None
+        known = set(self.layout.key)
+        return pl.any_horizontal(
+            pl.all_horizontal(pl.lit(value=True), *(pl.col(part) == text for part, text in one.key.items()))
+            for one in covering
+            if one.key.keys() <= known
+        ).fill_null(value=False)
+
     def _told(self, batch: Batch, one: Violation, rows: pl.DataFrame) -> pl.DataFrame:
         column = batch.columns.get(one.field)
         return findings.frame(
-            one.code, rows, severity=self._terms.severity(one.code), row=pl.col(ROW), line=pl.col(LINE),
+            one.code, rows, severity=one.severity, row=pl.col(ROW), line=pl.col(LINE),
             field=one.field, column=column, value=pl.col(one.field),
             expected=pl.col(EXPECTED) if one.expected is None else one.expected, key=_key(self.layout),
             path=self._path(rows, one.field, column),
@@ -240,6 +286,8 @@ class _Desk(Generic[T]):
         self.unfit += batch.records - batch.text.height
         self.widths.update(batch.widths)
         self.unjudged.update(judged.unjudged)
+        if judged.gathered is not None:
+            made.gathered.add(judged.gathered.with_columns(pl.col(NUMBER) + verdict.records))
         verdict.records += batch.records
         verdict.rejected += judged.rejected
         verdict.totals = _added(verdict.totals, judged.totals)
@@ -288,20 +336,15 @@ class _Desk(Generic[T]):
             return
         wanted, marks = self.keys.candidates(found)
         gathered = Candidates(self.layout.key)
-        rejected = lines.rejected(self.made.lines)[wanted]
+        rejected = lines.rejected(self.made.lines)
         at = 0
         for text in self._again(wanted):
             here = slice(at, at := at + text.height)
-            amounts = (checks.typed(one).alias(_AMOUNT + one.name) for one in self.layout.money)
-            gathered.add(
-                text.select(
-                    pl.col(ROW).alias(CANDIDATE_ROW), LINE, *(PATH,) * (PATH in text.columns), *self.layout.key,
-                    *amounts, pl.Series(MARK, marks[here]), pl.Series(_REJECTED, rejected[here]),
-                )
-            )  # fmt: skip
+            gathered.add(self._candidates(text, rejected).with_columns(pl.Series(MARK, marks[here])))
         times = gathered.times(verdict.records)
-        self.made.findings.merge(self._repeated(gathered, times), "line" if self.lines else "row")
-        lines.reject(self.made.lines, times[1:] > 1)
+        newly = np.zeros(verdict.records, np.bool_)
+        self.made.findings.merge(self._repeated(gathered, times, newly), "line" if self.lines else "row")
+        lines.reject(self.made.lines, newly)
         if verdict.verdict == VALID and self.made.findings.count(ERROR):
             verdict.verdict = FOUND
 
@@ -314,21 +357,71 @@ class _Desk(Generic[T]):
         kinds = self.made.lines if self.lines else None
         yield from formats.again(self.source, dialect, self.names, node, kinds, wanted)
 
-    def _repeated(self, gathered: Candidates, times: repeats.Times) -> Iterator[pl.DataFrame]:
-        verdict = self.made.verdict
+    def _repeated(self, gathered: Candidates, times: repeats.Times, rejected: Flags) -> Iterator[pl.DataFrame]:
         for frame in gathered:
             rows = frame[CANDIDATE_ROW].to_numpy()
             counted = frame.with_columns(pl.Series(MARK, times[rows])).filter(pl.col(MARK) > 1)
-            newly = counted.filter(~pl.col(_REJECTED))
-            verdict.rejected += newly.height
-            sums = money.sums(newly.select(pl.col(_AMOUNT + one.name).alias(one.name) for one in self.layout.money))
-            verdict.rejected_totals = _added(verdict.rejected_totals, sums)
-            yield findings.frame(
-                REPEATED, counted, severity=self._terms.severity(REPEATED), file=verdict.path, member=verdict.member,
-                node=verdict.node, row=pl.col(CANDIDATE_ROW), line=pl.col(LINE),
-                value=pl.col(MARK).cast(pl.String), expected="1",
-                key=_key(self.layout), path=pl.col(PATH) if PATH in frame.columns else None,
-            )  # fmt: skip
+            for one in self._weighed(Violation(REPEATED, "", counted)):
+                if one.severity == ERROR:
+                    self._count_rejected(one.rows)
+                    rejected[one.rows[CANDIDATE_ROW].to_numpy() - 1] = True
+                yield self._of_file(one, value=pl.col(MARK).cast(pl.String), expected="1")
+
+    def judge_together(self, one: Together, gathered: Mapping[str, Frames]) -> None:
+        """Put a finding on every record that a rule about several records finds wrong; only those are read again."""
+        told = together.wrong(one, gathered)
+        verdict = self.made.verdict
+        if told.is_empty() or verdict.verdict == NOT_JUDGED:
+            return
+        wanted = np.zeros(verdict.records, np.bool_)
+        wanted[told[NUMBER].to_numpy() - 1] = True
+        rejected = lines.rejected(self.made.lines)
+        newly = np.zeros(verdict.records, np.bool_)
+
+        def found() -> Iterator[pl.DataFrame]:
+            for text in self._again(wanted):
+                rows = text.join(told, left_on=ROW, right_on=NUMBER, maintain_order="left")
+                weighed = self._weighed(Violation(one.code, one.field, rows))
+                for part in weighed:
+                    if part.severity == ERROR:
+                        here = part.rows[ROW].unique(maintain_order=True)
+                        self._count_rejected(self._candidates(text.filter(pl.col(ROW).is_in(here.implode())), rejected))
+                        newly[here.to_numpy() - 1] = True
+                frames = [
+                    self._of_file(part, field=one.field, value=pl.col(one.field), expected=pl.col(EXPECTED))
+                    for part in weighed
+                ]
+                yield pl.concat(frames).sort("row", maintain_order=True)
+
+        self.made.findings.merge(found(), "line" if self.lines else "row")
+        lines.reject(self.made.lines, newly)
+        if newly.any():
+            verdict.verdict = FOUND
+
+    def _count_rejected(self, records: pl.DataFrame) -> None:
+        """Count the records among these that nothing had rejected yet."""
+        verdict = self.made.verdict
+        newly = records.filter(~pl.col(_REJECTED))
+        verdict.rejected += newly.height
+        sums = money.sums(newly.select(pl.col(_AMOUNT + one.name).alias(one.name) for one in self.layout.money))
+        verdict.rejected_totals = _added(verdict.rejected_totals, sums)
+
+    def _candidates(self, text: pl.DataFrame, rejected: Flags) -> pl.DataFrame:
+        """Records read again, and what rejecting them takes: their amounts, and whether that was done."""
+        amounts = (checks.typed(one).alias(_AMOUNT + one.name) for one in self.layout.money)
+        done = pl.Series(_REJECTED, rejected[text[ROW].to_numpy() - 1])
+        return text.select(
+            pl.col(ROW).alias(CANDIDATE_ROW), LINE, *(PATH,) * (PATH in text.columns), *self.layout.key, *amounts, done
+        )
+
+    def _of_file(self, one: Violation, **columns: Any) -> pl.DataFrame:
+        """Findings on records that were read again."""
+        verdict, rows = self.made.verdict, one.rows
+        return findings.frame(
+            one.code, rows, severity=one.severity, file=verdict.path, member=verdict.member,
+            node=verdict.node, row=pl.col(CANDIDATE_ROW if CANDIDATE_ROW in rows.columns else ROW), line=pl.col(LINE),
+            key=_key(self.layout), path=pl.col(PATH) if PATH in rows.columns else None, **columns,
+        )  # fmt: skip
 
 
 _AMOUNT, _REJECTED = "\x1famount", "\x1frejected"
@@ -348,7 +441,8 @@ def judge_nodes(
 
     `also` runs on each batch, its flags and its amounts, in a thread; its results come back in file order.
     """
-    desks = {node: _Desk(layout, terms, also) for node, layout in layouts.items()}
+    held = _Together(layouts, terms)
+    desks = {node: _Desk(layout, terms, also, held.columns(layout)) for node, layout in layouts.items()}
     names = {node: layout.names for node, layout in layouts.items()}
 
     def work(batch: Batch) -> _Judged[T]:
@@ -367,7 +461,7 @@ def judge_nodes(
         written = replace(dialect, encoding=text.encoding)
         try:
             formats.read(text, written, names, work, gather)
-            _close(list(desks.values()), terms)
+            _close(list(desks.values()), terms, held)
         except (InternalError, IndexError):
             source.check_unchanged()  # what is read twice must be the same twice
             raise
@@ -380,7 +474,48 @@ def judge_nodes(
     return [desk.made for desk in desks.values()]
 
 
-def _close(desks: list[_Desk[T]], terms: Terms) -> None:
+class _Together:
+    """The rules about several records that a file's kinds, and those that it is held against, let us judge."""
+
+    def __init__(self, layouts: Mapping[str | None, Layout], terms: Terms) -> None:
+        self._terms = terms
+        own = {layout.kind: layout.names for layout in layouts.values()}
+        at_hand = {**{kind: next(iter(frames)).columns for kind, frames in terms.against.items()}, **own}
+        self.rules: list[Together] = []
+        self.lacking: list[tuple[str, str, list[str]]] = []
+        for one in together.applying(terms.profile, terms.applies) if terms.with_rules else ():
+            if not set(one.kinds[one.at]) <= set(own.get(one.at, ())):
+                continue
+            missing = together.lacking(one, at_hand)
+            if missing:
+                self.lacking.append((one.at, one.code, missing))
+            else:
+                self.rules.append(one)
+
+    def columns(self, layout: Layout) -> tuple[str, ...]:
+        """What is gathered of records of a layout."""
+        if self._terms.gathers:
+            return tuple(name for name in together.columns(layout.kind) if name in layout.names)
+        return tuple(dict.fromkeys(name for one in self.rules for name in one.kinds.get(layout.kind, ())))
+
+    def judge(self, desks: list[_Desk[T]]) -> None:
+        """Hold whole files against them; where records could not be read at all, their sums say nothing."""
+        by_kind = {desk.layout.kind: desk for desk in reversed(desks)}
+        gathered = {**self._terms.against, **{kind: desk.made.gathered for kind, desk in by_kind.items()}}
+        for kind, code, missing in self.lacking:
+            by_kind[kind].made.not_judged.append({"code": code, "missing": missing})
+        for one in self.rules:
+            empty = [kind for kind in one.kinds if not gathered[kind].height]
+            unread = [kind for kind in one.kinds if kind in by_kind and by_kind[kind].unfit]
+            if not (empty or unread):
+                by_kind[one.at].judge_together(one, gathered)
+            elif one.at not in empty:
+                missing = together.lacking(one, {kind: one.kinds[kind] for kind in one.kinds if kind not in empty})
+                missing += [f"{kind}: unreadable records" for kind in unread]
+                by_kind[one.at].made.not_judged.append({"code": one.code, "missing": missing})
+
+
+def _close(desks: list[_Desk[T]], terms: Terms, held: _Together) -> None:
     """What only the whole file shows."""
     is_empty = not any(desk.made.verdict.records for desk in desks)
     # What was declared of the file holds for all of it only.
@@ -389,6 +524,7 @@ def _close(desks: list[_Desk[T]], terms: Terms) -> None:
         for desk in desks:
             desk.made.verdict.verdict = NOT_JUDGED
         _stop(desks[0].made, ReadError(EMPTY))
+    _tell_expired(desks[0].made, terms)
     for desk in desks:
         desk.close()
     if not all(desk.made.verdict.is_read for desk in desks):
@@ -397,7 +533,21 @@ def _close(desks: list[_Desk[T]], terms: Terms) -> None:
             desk.made.verdict.is_read = False
     for desk in desks:
         desk.reject_repeated()
+    if not terms.at_most and all(desk.made.verdict.verdict != NOT_JUDGED for desk in desks):
+        held.judge(desks)
     _hold_against(desks[0].made, declared)
+
+
+def _tell_expired(made: Judgement[T], terms: Terms) -> None:
+    """A finding on every waiver of the file that nobody answers for any more."""
+    for one in terms.waivers:
+        if one.until < terms.as_of and one.covers(one.code, one.field, made.verdict.path):
+            made.findings.add(
+                findings.frame(
+                    EXPIRED, _file_of(made.verdict), file=pl.col("file"), member=pl.col("member"), field=one.field,
+                    value=f"{one.code} {one.until}", expected=f"{one.owner}: {one.reason}",
+                )
+            )  # fmt: skip
 
 
 def blank(source: Input, layout: Layout, dialect: Dialect, node: str | None = None) -> FileVerdict:

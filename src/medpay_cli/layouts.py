@@ -91,6 +91,11 @@ class Layout:
     schema: Document
 
     @property
+    def kind(self) -> str:
+        """Its name without the version."""
+        return self.id.rpartition(".v")[0] or self.id
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The field names in file order."""
         return tuple(field.name for field in self.fields)

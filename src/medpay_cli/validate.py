@@ -15,11 +15,13 @@ from medpay_cli.files import Source
 from medpay_cli.findings import ERROR, WARNING, FileVerdict, Findings, Outcome
 from medpay_cli.formats import IN_LINES, archive
 from medpay_cli.formats.archive import Input
+from medpay_cli.frames import Frames
 from medpay_cli.judging import FOUND, NOT_JUDGED, STRUCTURE_ONLY, VALID, Judgement, Terms
 from medpay_cli.layouts import Layout
 from medpay_cli.partners import Partner
 from medpay_cli.parts import Parts, fitted, ids
 from medpay_cli.reports import Style
+from medpay_cli.rules import together
 
 NONE = "none"
 NEVER = "never"
@@ -63,10 +65,12 @@ def validate(
     targets: Targets | None = None,
     style: Style | None = None,
     partner: Partner | None = None,
+    against: Iterable[tuple[str, str]] = (),
 ) -> Outcome:
     """Hold files against a layout (a shipped name, FILE.json or "none") in a dialect (a shipped name or FILE.toml).
 
     Whichever is not named follows from the other or is recognised; a dialect is read as the `partner` writes it.
+    `against` pairs a kind ("lines") with the PATH that holds such records: rules about several records look there too.
     `fail_on` is the severity from which findings make the exit code 1. Records go to `targets` unless the file is not
     judged, words in the language of `style`. Wrong data is in the Outcome; raises MedpayError for what cannot be done
     as asked.
@@ -74,6 +78,7 @@ def validate(
     held = terms or Terms()
     held = replace(held, profile=partner.profile) if partner else held
     _check_codes(held)
+    held = replace(held, against=_gathered(against, held, partner))
     paths = list(paths)
     if targets:
         files.check_targets(targets.paths, paths)
@@ -120,6 +125,35 @@ def exit_code(inputs: list[list[FileVerdict]], found: Findings, fail_on: str = E
         return 0
     is_wrong = any(one.verdict == FOUND for verdicts in inputs for one in verdicts)
     return int(is_wrong or (fail_on == WARNING and found.count(WARNING) > 0))
+
+
+def _gathered(against: Iterable[tuple[str, str]], terms: Terms, partner: Partner | None) -> dict[str, Frames]:
+    """What rules look at in other files, by the kind of their records. Raises MedpayError where one cannot be relied
+    on."""
+    reading = Terms(profile=terms.profile, with_rules=False, gathers=True)
+    found: dict[str, Frames] = {}
+    for kind, path in against:
+        known = together.AGAINST.get(kind, (kind,) if together.columns(kind) else ())
+        if not known:
+            raise MedpayError("against_kind", kind=kind, known=", ".join(together.AGAINST))
+        made = [_judged(source, broken, None, None, reading, partner) for source, broken in _opened(Source.parse(path))]
+        fitting = [
+            (layout.kind, judgement)
+            for one in made
+            for layout, judgement in zip(one.layouts.values(), one.judgements, strict=True)
+            if layout.kind in known
+        ]
+        wrong = [one.verdict for each in made for one in each.judgements if one.verdict.verdict != VALID]
+        if wrong:
+            raise MedpayError("against_wrong", kind=kind, path=path, rejected=wrong[0].rejected)
+        if not fitting:
+            layouts_found = ", ".join(layout.id for one in made for layout in one.layouts.values())
+            raise MedpayError("against_other", kind=kind, path=path, found=layouts_found, known=", ".join(known))
+        for name, judgement in fitting:
+            frames = found.setdefault(name, Frames())
+            for frame in judgement.gathered:
+                frames.add(frame)
+    return {name: frames for name, frames in found.items() if frames.height}
 
 
 def _not_judged(judgements: list[Judgement[None]]) -> list[dict[str, Any]]:

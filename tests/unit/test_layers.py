@@ -16,7 +16,7 @@ ROWS = (
     {"checks", "matching", "formats", "control", "parts", "rules"},
     {"screening", "repeats"},
     {"layouts", "dialects", "money", "characters"},
-    {"findings", "config", "files", "partners", "frames", "parallel", "messages", "errors"},
+    {"findings", "config", "files", "partners", "waivers", "frames", "parallel", "messages", "errors"},
 )
 LEVEL = {name: number for number, row in enumerate(ROWS) for name in row}
 ONLY_IN = {
