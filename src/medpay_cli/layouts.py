@@ -76,6 +76,16 @@ class Field:
         """`direct` (never shown), `identifier` (masked for people) or None."""
         return self.notes.get("x-sensitivity")
 
+    @property
+    def identifier(self) -> str | None:
+        """Its kind of identifier, a name in `schemas/identifiers.toml`."""
+        return self.notes.get("x-identifier")
+
+    @property
+    def identifier_when(self) -> dict[str, tuple[str, ...]]:
+        """Where it is one: other fields of the record → the values that they must have; empty is everywhere."""
+        return {name: tuple(values) for name, values in self.notes.get("x-identifier-when", {}).items()}
+
     def title(self, lang: str) -> str:
         """Its name for people."""
         return str(self.notes.get("x-en" if lang == "en" else "title") or self.notes.get("title") or self.name)
@@ -104,6 +114,11 @@ class Layout:
     def money(self) -> tuple[Field, ...]:
         """The fields that are summed in totals."""
         return tuple(field for field in self.fields if field.is_money)
+
+    @property
+    def identified(self) -> tuple[Field, ...]:
+        """The identifiers, as far as the record holds what says whether they are any."""
+        return tuple(one for one in self.fields if one.identifier and set(one.identifier_when) <= set(self.names))
 
     def field(self, name: str) -> Field | None:
         """The field of that name."""
@@ -173,6 +188,8 @@ def _field(name: str, required: bool, bodies: tuple[Document, ...], origin: str)
     if ("type", "integer") in asserted:
         asserted = [pair for pair in asserted if pair != ("type", "number")]  # every integer is a number
     field = Field(name, required, tuple(asserted), notes)
+    if field.identifier and field.identifier not in _identifiers():
+        raise MedpayError("unknown_identifier", name=field.identifier, known=", ".join(_identifiers()))
     fault = next(_faults(field, bodies), None)
     if fault:
         raise MedpayError("field_fault", path=origin, name=name, reason=fault)
@@ -232,6 +249,11 @@ def _resolved(body: Document, root: Document, origin: str) -> Iterator[Document]
         if base:
             root = _shared(base, origin, ref)
         body = _at(root, pointer, origin, ref)
+
+
+@cache
+def _identifiers() -> tuple[str, ...]:
+    return tuple(config.parse(files.schemas() / "identifiers.toml")["kinds"])
 
 
 @cache
