@@ -137,7 +137,7 @@ class _Desk(Generic[T]):
         self._also = also
         self._usual = checks.compile_layout(layout)
         self._odd = checks.with_characters(layout, self._usual, terms.applies)
-        self._rules = rules.held(layout, terms.profile, terms.applies) if terms.with_rules else Held()
+        self._rules = rules.held(layout, terms.profile, terms.applies, terms.as_of) if terms.with_rules else Held()
         looked_at = {*gathers, *(one.name for one in self._rules.columns)}
         self._looked_at = [one for one in layout.fields if one.name in looked_at]
         self._amounts = [*layout.money, *(one for one in self._looked_at if one.form == "decimal")]
