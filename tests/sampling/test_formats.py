@@ -106,6 +106,16 @@ def test_a_sample_is_valid_in_every_format(layout, name):
     assert judged(dialect, content) == ({None: 3}, [])
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_sample_keeps_to_the_strict_layout(layout):
+    dialect = MADE["csv"](layout)
+    content, _ = drawn(dialect, 200)
+    written = {None: layouts.load(layout).strict}
+    source = Input("-", spool=io.BytesIO(content))
+    [made] = judging.judge_nodes(source, written, dialect, lambda *_: None, judging.Terms())
+    assert (made.verdict.records, made.findings.counts) == (200, {})
+
+
 def every_fault_is_found(layout, name):
     """All that a layout can have at once, each in a record of its own; then the repeated key."""
     dialect = MADE[name](layout)
