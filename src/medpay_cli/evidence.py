@@ -80,18 +80,26 @@ AGAINST = {"delimited": _delimited, "json": _nested, "ndjson": _nested, "xml": _
 def generic(source: Input, form: str, head: bytes, layout: str | None) -> str | None:
     """The generic dialect (`csv:visit.v1`) that the columns of a file name: those of exactly one layout.
 
-    In JSON an absent cell has no key, so there a record's keys are enough that hold all which are required.
+    In JSON an absent cell has no key, so there a record's keys are enough that hold all which are required. Of a
+    `layout` that somebody named most names are enough: what the others lack is for the reader to say.
     """
     for name, found in NAMED[form](source, head) if form in NAMED else ():
-        fitting = [
-            one
-            for one in ([layout] if layout else config.names(config.LAYOUT))
-            if (form == "json" and layouts.required_of(one) <= found <= {*layouts.names_of(one)})
-            or {*layouts.names_of(one)} == found
-        ]
+        if layout:
+            fitting = [layout] if _are_mostly(found, {*layouts.names_of(layout)}, form) else []
+        else:
+            fitting = [one for one in config.names(config.LAYOUT) if _are_those_of(found, one, form)]
         if len(fitting) == 1:
             return f"{name}:{fitting[0]}"
     return None
+
+
+def _are_those_of(found: set[str], layout: str, form: str) -> bool:
+    names = {*layouts.names_of(layout)}
+    return found == names or (form == "json" and layouts.required_of(layout) <= found <= names)
+
+
+def _are_mostly(found: set[str], names: set[str], form: str) -> bool:
+    return 2 * len(found & names) > len(found if form == "json" else names)
 
 
 Named = Iterator[tuple[str, set[str]]]
