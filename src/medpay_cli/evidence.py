@@ -40,7 +40,8 @@ def _delimited(sight: Sight, dialect: Dialect) -> Iterator[str]:
     fields = layouts.names_of(dialect.layout)
     if dialect.header:
         try:
-            found = columns(_joined(sight.lines[dialect.above :]), dialect)
+            first, *below = _records(sight.lines[dialect.above :], dialect.heads)
+            found = columns(first, dialect, below)
         except ReadError:
             found = ()
         if not set(dialect.wanted(fields)) <= set(found):
@@ -63,15 +64,18 @@ def _nothing(_: Sight, __: Dialect) -> Iterator[str]:
     yield from ()
 
 
-def _joined(lines: list[bytes]) -> bytes:
-    """The first line, with those that a quote in it reaches into."""
-    first = b""
+def _records(lines: list[bytes], count: int = 1) -> list[bytes]:
+    """The first lines, each with those that a quote in it reaches into."""
+    found = [b""]
     for line in lines:
-        first += line
-        if first.count(b'"') % 2 == 0:
+        found[-1] += line
+        if found[-1].count(b'"') % 2:
+            found[-1] += b"\n"
+        elif len(found) == count:
             break
-        first += b"\n"
-    return first
+        else:
+            found.append(b"")
+    return found
 
 
 AGAINST = {"delimited": _delimited, "json": _nested, "ndjson": _nested, "xml": _nested}
@@ -106,7 +110,7 @@ Named = Iterator[tuple[str, set[str]]]
 
 
 def _in_text(_: Input, head: bytes) -> Named:
-    line = _joined([line.rstrip(b"\r") for line in head.split(b"\n", 50)[:50]])
+    [line] = _records([line.rstrip(b"\r") for line in head.split(b"\n", 50)[:50]])
     for name, mark in (("csv", ","), ("tsv", "\t")):
         try:
             yield name, {*columns(line, Dialect("", "", delimiter=mark, quote='"'))}

@@ -189,7 +189,7 @@ def structure(text: Input, dialect: Dialect | None) -> tuple[Layout, Dialect]:
         size = first_size(text, dialect)
         # The control line and the header are lines more that are no records.
         written = replace(
-            dialect, header=False, preamble=dialect.above + dialect.header, head=None, widths=(size,),
+            dialect, header=False, preamble=dialect.above + dialect.heads, head=None, widths=(size,),
             mixed_widths=False, shifted=(), headings={},
         )  # fmt: skip
     if size > written.limits.columns:
