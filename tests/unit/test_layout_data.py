@@ -58,6 +58,14 @@ def test_a_code_list_is_closed_or_open_and_every_one_is_named():
     assert set().union(*named) - {None} == set(LISTS)
 
 
+def test_a_list_of_which_regions_have_values_of_their_own_is_closed_nowhere():
+    local = {
+        name for name in LISTS if any("local" in row["scope"].split(":")[0] for row in layouts.code_list(name).values())
+    }
+    assert {"insutype", "clr_type", "fund_pay_type"} <= local
+    assert [(one.id, field.name) for one in LAYOUTS for field in one.fields if field.codes in local] == []
+
+
 # Codes of a region in fields of other sources that have no room for them.
 NO_ROOM = {("commercial_claim.v1", "psn_cert_type"), ("coverage.v1", "psn_cert_type"),
            ("settlement_list.v1", "patn_cert_type")}  # fmt: skip
