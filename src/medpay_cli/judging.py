@@ -314,7 +314,7 @@ class _Desk(Generic[T]):
             verdict.is_read = False
         elif self.unfit == verdict.records and self.widths:
             permitted = " | ".join(str(width) for width in self.dialect.widths or last.permitted)
-            skipped = self.dialect.above + self.dialect.header
+            skipped = self.dialect.above + self.dialect.heads
             expected = f"{named(self.dialect.delimiter)}: {permitted}"
             _stop(self.made, ReadError("F201", split_counts(self.source, skipped), expected))
         elif self.unfit == verdict.records and UNDECODABLE in codes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from itertools import pairwise
@@ -72,6 +72,18 @@ class Field:
         return self.notes.get("x-codes")
 
     @property
+    def open_codes(self) -> str | None:
+        """The name of a list of known codes, where there may be others."""
+        return self.notes.get("x-open-codes")
+
+    @property
+    def strict(self) -> Field:
+        """As it is written: within what the narrowest of its sources says too."""
+        bounds = self.notes.get("x-strict", {})
+        narrower = [(keyword, bounds[keyword]) for keyword in ASSERTIONS if keyword in bounds]
+        return replace(self, required=self.required or "required" in bounds, asserted=(*self.asserted, *narrower))
+
+    @property
     def sensitivity(self) -> str | None:
         """`direct` (never shown), `identifier` (masked for people) or None."""
         return self.notes.get("x-sensitivity")
@@ -119,6 +131,11 @@ class Layout:
     def identified(self) -> tuple[Field, ...]:
         """The identifiers, as far as the record holds what says whether they are any."""
         return tuple(one for one in self.fields if one.identifier and set(one.identifier_when) <= set(self.names))
+
+    @property
+    def strict(self) -> Layout:
+        """The layout that records are written by, where this one is what they are read by."""
+        return replace(self, fields=tuple(field.strict for field in self.fields))
 
     def field(self, name: str) -> Field | None:
         """The field of that name."""
@@ -178,9 +195,11 @@ def canonical(name: str) -> dict[str, str]:
 def _field(name: str, required: bool, bodies: tuple[Document, ...], origin: str) -> Field:
     asserted = []
     notes: Document = {}
-    # What stands beside a $ref comes first and describes the field; both assert.
+    # What stands beside a $ref comes first and describes the field; both assert, and both narrow it for writing.
     for body in reversed(bodies):
+        narrower = notes.get("x-strict", {}) | body.get("x-strict", {})
         notes |= {key: value for key, value in body.items() if key not in ASSERTIONS and key != "$ref"}
+        notes |= {"x-strict": narrower} if narrower else {}
     for body in bodies:
         asserted += [(keyword, body[keyword]) for keyword in ASSERTIONS if keyword in body]
         if "x-codes" in body:

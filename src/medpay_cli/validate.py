@@ -230,8 +230,8 @@ def _structure(source: Input, dialect: Dialect | None, terms: Terms) -> tuple[Pa
 def named(
     source: Input, layout: str | None, dialect: str | None, partner: Partner | None = None
 ) -> tuple[Parts, Dialect] | None:
-    """The layouts and dialect that were named, or the only ones of the layout and the input's format; None where the
-    records must be looked at.
+    """The layouts and dialect that were named, or the only ones of the layout and the input's format, where a header
+    is proof of one; None where the records must be looked at.
 
     Raises MedpayError.
     """
@@ -245,6 +245,8 @@ def named(
     writing = [one for name in dialects.names() if used.id in ids(one := dialects.load(name, partner))]
     forms = recognition.forms(source)
     writing = [one for one in writing if one.format in forms]
+    if (also := recognition.generic(source, layout)) and not any(one.header for one in writing):
+        return fitted(dialects.load(also))
     return fitted(writing[0], None if writing[0].nodes else layout) if len(writing) == 1 else None
 
 

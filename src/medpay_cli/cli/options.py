@@ -118,15 +118,24 @@ def partner(command: F) -> F:
 
         return command(*args, partner=partners.load(partner, config_file), **options)
 
+    return _partner_options(cast("F", run), metavar="NAME")
+
+
+def partner_of_sides(command: F) -> F:
+    """--partner, perhaps of one side only, and --config; the command gets the texts and the file."""
+    return _partner_options(command, metavar="[SIDE=]NAME", multiple=True)
+
+
+def _partner_options(command: F, **named: Any) -> F:
     file: dict[str, Any] = {"type": click.Path(path_type=Path), "metavar": "FILE", "envvar": "MEDPAY_CONFIG"}
-    named: dict[str, Any] = {"metavar": "NAME", "envvar": "MEDPAY_PARTNER"}
-    run = click.option("--config", "config_file", help="Settings; ./medpay.toml if it exists.", **file)(run)
-    return cast("F", click.option("--partner", help="Whose habits of [partners] in it hold.", **named)(run))
+    command = click.option("--config", "config_file", help="Settings; ./medpay.toml if it exists.", **file)(command)
+    whose = "Whose habits of [partners] in it hold."
+    return click.option("--partner", envvar="MEDPAY_PARTNER", help=whose, **named)(command)
 
 
-def read_by(partner: Partner | None) -> list[str]:
-    """The file that names the partner."""
-    return [str(partner.file)] if partner else []
+def read_by(*partners: Partner | None) -> list[str]:
+    """The file that names the partners."""
+    return [str(partner.file) for partner in partners if partner]
 
 
 def own(*names: str | None) -> list[str]:

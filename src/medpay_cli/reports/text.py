@@ -79,9 +79,9 @@ def _place(finding: dict[str, Any], words: dict[str, str], *, several: bool) -> 
 def _file(page: Page, one: FileVerdict, words: dict[str, str]) -> None:
     name = one.path if one.member is None else f"{one.path}!/{one.member}"
     name += f" {one.node}" if one.node else ""
-    page.line(
-        f"{printable(name)} [{one.layout or '-'}, {one.dialect or '-'}, {one.encoding or '-'}]: {words[one.verdict]}"
-    )
+    how = [one.layout or "-", one.dialect or "-", one.encoding or "-"]
+    how += [f"{words['partner']} {printable(one.partner)}"] if one.partner else []
+    page.line(f"{printable(name)} [{', '.join(how)}]: {words[one.verdict]}")
     counted = (("records", one.records), ("accepted", one.records - one.rejected), ("rejected", one.rejected))
     page.line("  " + ", ".join(f"{words[word]} {number:,}" for word, number in counted))
     if one.totals and one.verdict != "not_judged":
