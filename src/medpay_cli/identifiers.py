@@ -219,13 +219,13 @@ def _divisions() -> frozenset[str]:
 
 @cache
 def _provinces() -> frozenset[str]:
-    """The first two digits of the provinces in the list."""
-    return frozenset(code[:2] for code, level in _listed().items() if level == "province")
+    """The first two digits of every province with something in the list."""
+    return frozenset(code[:2] for code in _listed())
 
 
 @cache
-def _listed() -> dict[str, str]:
-    """Division → its level."""
+def _listed() -> frozenset[str]:
+    """The divisions in the list."""
     path = files.schemas() / "codes" / f"{_data()['divisions']['list']}.csv"
     with path.open(encoding="utf-8", newline="") as file:
-        return {row["code"]: row["level"] for row in csv.DictReader(file)}
+        return frozenset(row["code"] for row in csv.DictReader(file))
