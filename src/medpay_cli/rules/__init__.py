@@ -146,7 +146,7 @@ class Held:
                     unjudged[code] = unjudged.get(code, 0) + silent
             if not holds.all():
                 names = dict.fromkeys((*keep, sentence.field))
-                told = typed.filter(~holds).select(sentence.expected.cast(pl.String).alias(EXPECTED))
+                told = typed.filter(~holds).with_columns(sentence.expected.cast(pl.String).alias(EXPECTED))
                 found.append(Broken(code, sentence.field, text.filter(~holds).select(*names, told[EXPECTED])))
         return found, unjudged
 
