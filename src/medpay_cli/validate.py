@@ -100,6 +100,7 @@ def validate(
         plain=frozenset(field.name for field in fields if not field.is_text or field.codes or field.form),
         ignored=tuple(code for code in config.names(config.RULE) if _is_ignored(code, held)),
         selected=held.selected,
+        fail_on=fail_on,
     )
     if targets and (made[0].dialect.format not in IN_LINES or made[0].dialect.nodes):
         raise MedpayError("not_in_lines", path=made[0].source.path, format=made[0].dialect.format)

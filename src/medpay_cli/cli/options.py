@@ -32,7 +32,7 @@ def reports(formats: tuple[str, ...]) -> Callable[[F], F]:
     added = [
         click.option("--format", "form", type=click.Choice(formats), default="text", help="What stdout carries."),
         click.option("--output", "outputs", help="Also write this report; may be repeated.", **several),
-        click.option("--max-shown", help="Findings shown per code (text).", **shown),
+        click.option("--max-shown", help="Findings shown per code (text, junit, github).", **shown),
         click.option("--max-json", help="Findings per code (json).", **{**shown, "default": 1000}),
         click.option("--show-values", is_flag=True, help="Show personal data instead of masking it."),
         click.option("--color", type=colors, default="auto", help="Colour on stdout."),

@@ -12,7 +12,7 @@ from medpay_cli.cli import options
 if TYPE_CHECKING:
     from medpay_cli.partners import Partner
 
-FORMATS = ("text", "json", "ndjson", "csv")
+FORMATS = ("text", "json", "ndjson", "csv", "sarif", "junit", "github")
 FILE: dict[str, Any] = {"type": click.Path(path_type=Path), "metavar": "FILE"}
 
 

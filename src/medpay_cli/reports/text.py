@@ -21,14 +21,24 @@ def validation(outcome: Outcome, out: BinaryIO, style: Style) -> None:
     grouped(page, outcome, style)
     for one in outcome.files:
         _file(page, one, words)
+    for line in left_out(outcome, words):
+        page.line(line)
+    page.title(verdict(outcome, words))
+    out.write(page.bytes)
+
+
+def verdict(outcome: Outcome, words: dict[str, str]) -> str:
+    """How many files were found how, in a line."""
     verdicts = [one.verdict for one in outcome.files]
     parts = [f"{words[name]} {verdicts.count(name)}" for name in VERDICTS if name in verdicts]
     counts = ", ".join(f"{words[level]} {outcome.findings.count(level):,}" for level in (ERROR, WARNING))
-    for word, codes in (("only_held", outcome.selected), ("not_held", outcome.ignored)):
-        if codes:
-            page.line(f"{words[word]}: {', '.join(codes)}")
-    page.title(f"{words['verdict']}: {', '.join(parts)} ({counts})")
-    out.write(page.bytes)
+    return f"{words['verdict']}: {', '.join(parts)} ({counts})"
+
+
+def left_out(outcome: Outcome, words: dict[str, str]) -> list[str]:
+    """Which rules alone were held, which were not."""
+    told = (("only_held", outcome.selected), ("not_held", outcome.ignored))
+    return [f"{words[word]}: {', '.join(codes)}" for word, codes in told if codes]
 
 
 def grouped(page: Page, outcome: Outcome, style: Style) -> None:
@@ -44,14 +54,15 @@ def grouped(page: Page, outcome: Outcome, style: Style) -> None:
         page.title(f"{code} {rule['title'][style.lang]} ({words[rule['severity']]} {count:,})")
         first_ones = shown.get(code, [])
         for finding in first_ones:
-            page.line(f"  {_place(finding, words, several=len(outcome.files) > 1)}{printable(finding['message'])}")
+            page.line(f"  {place(finding, words, several=len(outcome.files) > 1)}{printable(finding['message'])}")
         if count > len(first_ones):
             page.line("  " + words["more"].replace("#", f"{count - len(first_ones):,}"))
         page.line(f"  {words['fix']}: {rule['fix'][style.lang]}")
         page.line()
 
 
-def _place(finding: dict[str, Any], words: dict[str, str], *, several: bool) -> str:
+def place(finding: dict[str, Any], words: dict[str, str], *, several: bool) -> str:
+    """Row and line before a message, and the file where there are several."""
     name = finding["file"] if finding["member"] is None else f"{finding['file']}!/{finding['member']}"
     parts = [printable(name)] if several or finding["line"] is None else []
     if finding["row"] is not None:
