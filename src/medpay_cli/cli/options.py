@@ -118,7 +118,8 @@ def partner(command: F) -> F:
 
         return command(*args, partner=partners.load(partner, config_file), **options)
 
-    file: dict[str, Any] = {"type": click.Path(path_type=Path), "metavar": "FILE", "envvar": "MEDPAY_CONFIG"}
+    kind = click.Path(path_type=Path, readable=False)  # that it cannot be read is no usage
+    file: dict[str, Any] = {"type": kind, "metavar": "FILE", "envvar": "MEDPAY_CONFIG"}
     named: dict[str, Any] = {"metavar": "NAME", "envvar": "MEDPAY_PARTNER"}
     run = click.option("--config", "config_file", help="Settings; ./medpay.toml if it exists.", **file)(run)
     return cast("F", click.option("--partner", help="Whose habits of [partners] in it hold.", **named)(run))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from medpay_cli.partners import Partner
 
 FORMATS = ("text", "json", "ndjson", "csv", "sarif", "junit", "github")
-FILE: dict[str, Any] = {"type": click.Path(path_type=Path), "metavar": "FILE"}
+FILE: dict[str, Any] = {"type": click.Path(path_type=Path, readable=False), "metavar": "FILE"}
 
 
 @click.command("validate")
