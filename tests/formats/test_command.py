@@ -83,6 +83,16 @@ def test_what_is_for_lines_only_is_refused_by_name(folder, option):
     assert not (folder / "good.xml").exists()
 
 
+@pytest.mark.parametrize("named", [(), ("--dialect", "medpay-ledger-detail-xml")], ids=["recognised", "named"])
+@pytest.mark.parametrize("option", ["--accepted", "--rejected"])
+def test_records_that_are_no_lines_are_refused_before_they_are_judged(folder, monkeypatch, named, option):
+    (folder / "a.xml").write_text(ledger("0.00"))
+    monkeypatch.setattr("medpay_cli.judging.judge_nodes", lambda *_: pytest.fail("judged"))
+    answer = medpay("validate", "a.xml", *named, option, "some.xml", "--lang", "en")
+    assert (answer.exit_code, answer.out) == (2, b"")
+    assert answer.err.startswith("error: a.xml: --accepted and --rejected are for files whose records are whole lines")
+
+
 def test_an_option_that_finds_every_finding_stays_in_a_message(folder):
     (folder / "a.xml").write_text(ledger("0.00", "x", "y"))
     lines = medpay("validate", "a.xml", "--format", "ndjson").out.decode().splitlines()
