@@ -14,10 +14,10 @@ from polars.io.plugins import register_io_source
 
 from medpay_cli import files, layouts, money
 from medpay_cli.dialects import Dialect
-from medpay_cli.errors import MedpayError, ReadError
+from medpay_cli.errors import ReadError
 from medpay_cli.formats import LINE, PATH, ROW, Batch, Names
 from medpay_cli.formats.archive import FREE, MOST_RATIO, Input, seekable
-from medpay_cli.formats.cells import check_kept
+from medpay_cli.formats.cells import check_kept, not_written
 from medpay_cli.formats.rows import batch
 from medpay_cli.formats.text.header import check_names
 
@@ -67,7 +67,7 @@ def scan(source: Input, dialect: Dialect, names: Names, width: int | None = None
 
 def _only(dialect: Dialect) -> None:
     if dialect.nodes:
-        raise MedpayError("not_written", dialect=dialect.name, place="nodes")
+        raise not_written(dialect, "nodes", f"{len(dialect.nodes)} > 1")
 
 
 @contextlib.contextmanager
@@ -152,5 +152,5 @@ def _typed(frame: pl.DataFrame, types: Mapping[str, Any], dialect: Dialect) -> p
     text = text.with_columns(pl.when(pl.all() != "").then(pl.all()))
     for name, dtype in types.items():
         if dtype != pl.String and not text.select(money.fits(pl.col(name), dtype.precision, dtype.scale).all()).item():
-            raise MedpayError("not_written", dialect=dialect.name, place=name)
+            raise not_written(dialect, name, str(dtype))
     return text.select(pl.col(name).cast(dtype) for name, dtype in types.items())
