@@ -565,6 +565,7 @@ def blank(source: Input, layout: Layout, dialect: Dialect, node: str | None = No
         rejected_totals=dict(nothing),
         scales={one.name: one.scale for one in layout.money},
         partner=dialect.partner,
+        is_text=dialect.format not in formats.BINARY,
     )
 
 
