@@ -122,7 +122,8 @@ def _result(codes: list[str], artifacts: Artifacts, outcome: Outcome) -> pl.Expr
     rest = [_within(f', "{name}": ', _json(name), "") for name in REST]
     return pl.concat_str(
         pl.lit('{"ruleId": "'), "code", pl.lit('", "ruleIndex": '), pl.col("code").replace_strict(rules),
-        pl.lit(', "level": "'), pl.when(waived).then(pl.lit("note")).otherwise("severity"), pl.lit('", "message": {"text": '), json_text(_plain("message")),
+        pl.lit(', "level": "'), pl.when(waived).then(pl.lit("note")).otherwise("severity"),
+        pl.lit('", "message": {"text": '), json_text(_plain("message")),
         pl.lit('}, "locations": [{"physicalLocation": {"artifactLocation": '), file.replace_strict(places),
         _within(', "region": {"startLine": ', line.cast(pl.String), "}"),
         pl.lit("}"), _logical(),
