@@ -47,6 +47,11 @@ class Field:
         return next((value for keyword, value in self.asserted if keyword == "format"), None)
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it holds numbers, days or codes, and a person's name only where columns have shifted."""
+        return not self.is_text or any((self.codes, self.open_codes, self.form))
+
+    @property
     def is_money(self) -> bool:
         """Whether its cells are amounts in yuan, summed in totals."""
         return self.form == "money"
