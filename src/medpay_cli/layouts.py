@@ -86,7 +86,10 @@ class Field:
         """As it is written: within what the narrowest of its sources says too."""
         bounds = self.notes.get("x-strict", {})
         narrower = [(keyword, bounds[keyword]) for keyword in ASSERTIONS if keyword in bounds]
-        return replace(self, required=self.required or "required" in bounds, asserted=(*self.asserted, *narrower))
+        # Of two lengths the wider one says nothing more: one cause, one finding.
+        longest = bounds.get("maxLength", float("inf"))
+        kept = (pair for pair in self.asserted if pair[0] != "maxLength" or pair[1] < longest)
+        return replace(self, required=self.required or "required" in bounds, asserted=(*kept, *narrower))
 
     @property
     def sensitivity(self) -> str | None:
