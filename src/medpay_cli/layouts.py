@@ -47,6 +47,11 @@ class Field:
         return next((value for keyword, value in self.asserted if keyword == "format"), None)
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it holds numbers, days or codes, and a person's name only where columns have shifted."""
+        return not self.is_text or any((self.codes, self.open_codes, self.form))
+
+    @property
     def is_money(self) -> bool:
         """Whether its cells are amounts in yuan, summed in totals."""
         return self.form == "money"
@@ -81,7 +86,10 @@ class Field:
         """As it is written: within what the narrowest of its sources says too."""
         bounds = self.notes.get("x-strict", {})
         narrower = [(keyword, bounds[keyword]) for keyword in ASSERTIONS if keyword in bounds]
-        return replace(self, required=self.required or "required" in bounds, asserted=(*self.asserted, *narrower))
+        # Of two lengths the wider one says nothing more: one cause, one finding.
+        longest = bounds.get("maxLength", float("inf"))
+        kept = (pair for pair in self.asserted if pair[0] != "maxLength" or pair[1] < longest)
+        return replace(self, required=self.required or "required" in bounds, asserted=(*kept, *narrower))
 
     @property
     def sensitivity(self) -> str | None:

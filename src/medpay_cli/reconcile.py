@@ -233,5 +233,5 @@ def _noted(both: Mapping[str, ReadSide]) -> Outcome:
         exit_code=0,
         titles={field.name: (field.title("zh"), field.title("en")) for field in fields},
         sensitivity={field.name: field.sensitivity for field in fields if field.sensitivity},
-        plain=frozenset(field.name for field in fields if not field.is_text or field.codes or field.form),
+        plain=frozenset(field.name for field in fields if field.is_plain),
     )
