@@ -75,7 +75,7 @@ def validate(
     paths = list(paths)
     if targets:
         files.check_targets(targets.paths, paths)
-    sources = [opened for path in paths for opened in _opened(Source.parse(path))]
+    sources = [opened for path in paths for opened in opened(Source.parse(path))]
     one_only = {
         "--accepted, --rejected": targets not in (None, Targets()),
         "--expect, --totals": held.declared != Declared(),
@@ -135,7 +135,7 @@ def _is_ignored(code: str, terms: Terms) -> bool:
     return code.startswith(terms.ignored or ("-",)) and not findings.always_applies(code)
 
 
-def _opened(source: Source) -> list[tuple[Input, ReadError | None]]:
+def opened(source: Source) -> list[tuple[Input, ReadError | None]]:
     """What a PATH opens to; an archive that cannot be opened is one input, with the reason."""
     try:
         return [(one, None) for one in archive.inputs(source)]

@@ -28,7 +28,7 @@ def write(outcome: Any, name: str, out: BinaryIO, style: Style) -> None:
 
 
 def _table(kind: str) -> dict[str, Callable[[Any, BinaryIO, Style], None]]:
-    from medpay_cli.reports import inspection, machine, statement, statement_text, text
+    from medpay_cli.reports import inspection, machine, statement, statement_text, text, transformation
 
     reports: dict[str, dict[str, Callable[[Any, BinaryIO, Style], None]]] = {
         "Outcome": {
@@ -39,6 +39,7 @@ def _table(kind: str) -> dict[str, Callable[[Any, BinaryIO, Style], None]]:
             "why": machine.why,
         },
         "Inspection": {"text": inspection.text, "json": inspection.to_json},
+        "Transformation": {"text": transformation.text, "json": transformation.to_json},
         "Reconciliation": {"text": statement_text.reconciliation, "json": statement.to_json},
     }
     return reports[kind]

@@ -1,0 +1,224 @@
+"""One input on its way through a mapping: judged, mapped and judged again batch by batch, then waiting to be written.
+
+Nothing is written before the whole input is judged: a key that stands twice shows only at its end. What waits stands in
+a temporary file without a name; the sums of what is written, and of what is not, are taken anew from what waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+import numpy as np
+import polars as pl
+
+from medpay_cli import findings, judging, money
+from medpay_cli.checks import Flagged
+from medpay_cli.dialects import Dialect
+from medpay_cli.findings import ERROR
+from medpay_cli.formats import LINE, ROW, Batch, LineKind, lines
+from medpay_cli.formats.archive import Input
+from medpay_cli.frames import Frames, Packed, packed
+from medpay_cli.judging import FOUND, NOT_JUDGED, VALID, Desk, Judged, Judgement, Terms
+from medpay_cli.layouts import Layout
+from medpay_cli.mapped import mapped
+from medpay_cli.mappings import Plan
+from medpay_cli.repeats import Flags
+
+UNFILLED = "M102"
+Sums = dict[str, Decimal]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the records of a node go: how they are mapped, the node of the target, and how that is written."""
+
+    plan: Plan
+    node: str | None
+    dialect: Dialect
+
+
+@dataclass
+class Conservation:
+    """Records and sums of amounts: everything that came in went out, was rejected, or was left out."""
+
+    records: int = 0
+    sums: Sums = field(default_factory=dict)
+
+    def add(self, records: int, sums: Sums) -> None:
+        """Some more."""
+        self.records += records
+        self.sums = {name: money.total((self.sums.get(name), sums.get(name))) for name in {**self.sums, **sums}}
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What came of a batch: the mapped records, packed, and how they were judged; what never came so far."""
+
+    records: int
+    lines: int
+    unfit: int
+    waiting: Packed
+    batch: Batch | None
+    judged: Judged[None] | None
+    lost: tuple[int, Sums]
+    left_out: tuple[int, Sums]
+
+
+class Conversion(list[_Work]):
+    """The records of one node: what waits to be written, and the target's own judgement on it.
+
+    A list only in that batches are appended to it.
+    """
+
+    def __init__(self, target: Target, source: Input, terms: Terms) -> None:
+        super().__init__()
+        self.target = target
+        self._waiting = Frames()
+        self._records = self._lines = self.unfit = 0
+        self.lost, self.left_out = Conservation(), Conservation()
+        # What stays as it is has been held against the layout already.
+        self.desk: Desk[None] | None = None
+        if not target.plan.is_identity:
+            self.desk = Desk(target.plan.target, replace(terms, tick=lambda _: None), lambda *_: None)
+            names = {target.node: target.plan.target.names}
+            self.desk.begin(source, target.dialect, names, target.node, self._again)
+
+    def append(self, work: _Work) -> None:
+        """Take in what came of a batch, in file order."""
+        shift = {ROW: self._records} if self.desk is None else {ROW: self._records, LINE: self._lines}
+        self._waiting.put(work.waiting, shift)
+        self._records += work.records
+        self._lines += work.lines
+        self.unfit += work.unfit
+        self.lost.add(*work.lost)
+        self.left_out.add(*work.left_out)
+        if self.desk and work.batch and work.judged:
+            self.desk.take(work.batch, work.judged)
+
+    def work(self, batch: Batch, flagged: Flagged, amounts: pl.DataFrame, fine: Flags) -> _Work:
+        """Map a batch, and judge what came of it."""
+        text = flagged.text
+        unfit = batch.records - text.height
+        is_fine = fine[text[ROW].to_numpy() - 1]
+        accepted = text if is_fine.all() else text.filter(pl.Series(is_fine))
+        names = self.target.plan.target.names
+        carried = self._carried(amounts)
+        if self.desk is None:
+            lost = carried.filter(pl.Series(~is_fine))
+            waiting = packed(accepted.select(ROW, *names))
+            nothing = (0, money.sums(carried.clear()))
+            gone = (batch.records - accepted.height, money.sums(lost))
+            return _Work(batch.records, batch.lines, unfit, waiting, None, None, gone, nothing)
+        made = mapped(self.target.plan, batch, accepted)
+        judged = _wanted(self.desk.work(made.batch), batch, made.left_out)
+        rows = made.batch.text[ROW]
+        is_left = text[ROW].is_in(made.left_out.implode())
+        is_lost = ~is_left if rows.is_empty() else ~(is_left | text[ROW].is_in(rows.implode()))
+        return _Work(
+            batch.records,
+            batch.lines,
+            unfit,
+            packed(made.batch.text.select(ROW, LINE, *names)),
+            made.batch,
+            judged,
+            (batch.records - rows.len() - made.left_out.len(), money.sums(carried.filter(is_lost))),
+            (made.left_out.len(), money.sums(carried.filter(is_left))),
+        )
+
+    def _carried(self, amounts: pl.DataFrame) -> pl.DataFrame:
+        """The amounts that the mapping carries, under the names of the target."""
+        return amounts.select(pl.col(field).alias(name) for name, field in self.target.plan.carried.items())
+
+    def close(self, source: Judgement[_Work]) -> None:
+        """What only the whole file shows: what the source rejected in the end, and repeated keys of the target."""
+        self.kinds = source.lines
+        if self.desk is None:
+            return
+        rejected = lines.rejected(source.lines)
+        made = self.desk.made
+        self.kinds = made.lines
+        if source.verdict.verdict == NOT_JUDGED:
+            return
+        lines.reject(made.lines, rejected)
+        if self.desk.keys:
+            self.desk.keys.forget(rejected)
+        self.desk.reject_repeated()
+        for name, reason in (self.target.plan.unfilled or {}).items():
+            place = pl.DataFrame({"": [None]})
+            made.findings.add(
+                findings.frame(
+                    UNFILLED, place, file=made.verdict.path, member=made.verdict.member, node=self.target.node,
+                    field=name, value=reason,
+                )
+            )  # fmt: skip
+        made.verdict.verdict = FOUND if made.findings.count(ERROR) else VALID
+
+    def _again(self, wanted: Flags) -> Iterator[pl.DataFrame]:
+        """The wanted ones of all records, in order; what does not wait has no key."""
+        for frame in self._waiting:
+            yield frame.filter(pl.Series(wanted[frame[ROW].to_numpy() - 1]))
+
+    @property
+    def accepted(self) -> int:
+        """How many records will be written."""
+        return self._records - int(lines.rejected(self.kinds).sum()) - self.left_out.records
+
+    def records(self, out: Conservation, rejected: Conservation) -> Iterator[pl.DataFrame]:
+        """The accepted records in the target's layout; they are added to `out`, the others to `rejected`."""
+        gone = lines.rejected(self.kinds)
+        layout = self.target.plan.target
+        rejected.add(self.lost.records, self.lost.sums)
+        for frame in self._waiting:
+            is_gone = gone[frame[ROW].to_numpy() - 1]
+            kept = frame.filter(pl.Series(~is_gone)) if is_gone.any() else frame
+            out.add(kept.height, _summed(kept, layout, layout.names))
+            if kept.height < frame.height:
+                others = frame.filter(pl.Series(is_gone))
+                rejected.add(others.height, _summed(others, layout, (*self.target.plan.carried,)))
+            yield kept.select(layout.names)
+
+
+def _wanted(judged: Judged[None], batch: Batch, left_out: pl.Series) -> Judged[None]:
+    """What the mapping does not want is not rejected."""
+    if not left_out.len():
+        return judged
+    places = np.flatnonzero(batch.kinds == LineKind.RECORD)[left_out.to_numpy() - 1]
+    judged.kinds[places] = LineKind.RECORD
+    return replace(judged, rejected=judged.rejected - left_out.len())
+
+
+def _summed(frame: pl.DataFrame, layout: Layout, names: tuple[str, ...]) -> Sums:
+    """The sums of amounts, read from the text that is written."""
+    fields = [one for one in layout.money if one.name in names]
+    return money.sums(
+        frame.select(money.amount(pl.col(one.name), one.digits, one.scale).alias(one.name) for one in fields)
+    )
+
+
+_NOTHING = _Work(0, 0, 0, Packed(b"", 0, []), None, None, (0, {}), (0, {}))
+
+
+def convert(
+    source: Input, used: dict[str | None, Layout], written: Dialect, targets: dict[str | None, Target], terms: Terms
+) -> tuple[list[Judgement[_Work]], dict[str | None, Conversion]]:
+    """Judge an input and map the nodes that have a target; the others are judged only."""
+    current: dict[str | None, Conversion] = {}
+
+    def into(node: str | None) -> list[_Work]:
+        if node not in targets:
+            return []
+        current[node] = Conversion(targets[node], source, terms)
+        return current[node]
+
+    def work(batch: Batch, flagged: Flagged, amounts: pl.DataFrame, fine: Flags) -> _Work:
+        if batch.node not in targets:
+            return _NOTHING
+        return current[batch.node].work(batch, flagged, amounts, fine)
+
+    made = judging.judge_nodes(source, used, written, work, terms, into)
+    for one in made:
+        if one.verdict.node in current:
+            current[one.verdict.node].close(one)
+    return made, current

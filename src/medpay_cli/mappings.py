@@ -1,0 +1,240 @@
+"""A mapping says where each column of the target comes from; it is held against both layouts before anything is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from medpay_cli import config, layouts
+from medpay_cli.config import Document
+from medpay_cli.errors import MedpayError
+from medpay_cli.expressions import TEXT, Formula, InexactError, Kind, Kinds, formula, kinds_of
+from medpay_cli.layouts import Field, Layout
+
+# How a target column is covered, in the order in which `show` tells them.
+EXPRESSION, CODES, CONSTANT, EMPTY = "expression", "codes", "constant", "empty"
+WAYS = (EXPRESSION, CODES, CONSTANT, EMPTY)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A target column: a formula, through a code table where there is one; a constant; or nothing."""
+
+    name: str
+    formula: Formula | None = None
+    table: Mapping[str, str] | None = None
+    constant: str | None = None
+    said: str = ""
+
+    @property
+    def way(self) -> str:
+        """How it is covered."""
+        if self.formula is None:
+            return EMPTY if self.constant is None else CONSTANT
+        return EXPRESSION if self.table is None else CODES
+
+    @property
+    def copied(self) -> str | None:
+        """The source's column whose text it takes as it stands."""
+        return self.formula.field if self.formula and self.table is None else None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A mapping between two layouts, proved: every target column in its order, and which records are wanted."""
+
+    source: Layout
+    target: Layout
+    columns: tuple[Column, ...]
+    where: Formula | None = None
+    unfilled: Mapping[str, str] | None = None
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """What the source's fields are in expressions."""
+        return kinds_of(self.source)
+
+    @property
+    def carried(self) -> dict[str, str]:
+        """Amounts that are copied as they stand: target column → source column."""
+        fields = {one.name for one in self.source.money}
+        wanted = {one.name for one in self.target.money}
+        copied = {one.name: one.copied for one in self.columns if one.name in wanted and one.copied}
+        return {name: field for name, field in copied.items() if field in fields}
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether every record stays as it is."""
+        return self.where is None and self.source.schema == self.target.schema and all(
+            one.copied == one.name for one in self.columns
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Side:
+    """The layout of a side, and its dialect unless somebody says otherwise."""
+
+    layout: str
+    dialect: str | None = None
+
+
+@dataclass(frozen=True)
+class MappingFile:
+    """A mapping as it is written, not yet held against layouts; without sides it is the identity of any layout."""
+
+    name: str
+    document: Document
+    source: Side | None = None
+    target: Side | None = None
+
+    def plan(self, source: Layout, target: Layout) -> Plan:
+        """Hold it against both layouts. Raises MedpayError naming what is wrong in it."""
+        return _Lint(self.name, self.document, source, target).plan()
+
+
+def load(name: str) -> MappingFile:
+    """The mapping behind a shipped name or a user's FILE.toml. Raises MedpayError."""
+    document = config.load(config.MAPPING, name)
+    sides = [_side(document[side], name) if side in document else None for side in ("from", "to")]
+    return MappingFile(name, document, *sides)
+
+
+def checked(name: str) -> Plan:
+    """A mapping held against the layouts that it names itself. Raises MedpayError; the identity has none."""
+    found = load(name)
+    if found.source is None or found.target is None:
+        raise MedpayError("identity_has_no_layouts", name=name)
+    return found.plan(layouts.load(found.source.layout), layouts.load(found.target.layout))
+
+
+def identity(layout: Layout) -> Plan:
+    """Every record as it stands."""
+    kinds = kinds_of(layout)
+    return Plan(layout, layout, tuple(Column(name, formula(f'"{name}"', kinds)) for name in layout.names))
+
+
+def _side(said: Document, name: str) -> Side:
+    return Side(_beside(said["layout"], name), _beside(said["dialect"], name) if "dialect" in said else None)
+
+
+def _beside(text: str, name: str) -> str:
+    """A file of the user's stands beside the mapping that names it."""
+    is_file = text.endswith((config.LAYOUT.suffix, config.DIALECT.suffix)) and ":" not in text
+    return str(Path(name).parent / text) if is_file and name.endswith(config.MAPPING.suffix) else text
+
+
+@dataclass(frozen=True)
+class _Lint:
+    name: str
+    document: Document
+    source: Layout
+    target: Layout
+
+    def plan(self) -> Plan:
+        """Raises MedpayError."""
+        self._check_covered()
+        kinds = kinds_of(self.source)
+        sql = {**self._said("columns"), **dict(self._split())}
+        made = {name: self._expression(name, text, kinds) for name, text in sql.items()}
+        made |= {name: Column(name, constant=text, said=text) for name, text in self._said("constants").items()}
+        made |= {name: self._codes(name, said, kinds) for name, said in self._said("codes").items()}
+        where = self.document.get("where")
+        return Plan(
+            self.source,
+            self._without_requirements(),
+            tuple(made.get(name, Column(name)) for name in self.target.names),
+            self._where(where, kinds) if where else None,
+            self._said("unfilled"),
+        )
+
+    def _said(self, key: str) -> Document:
+        return dict(self.document.get(key, {}))
+
+    def _check_covered(self) -> None:
+        """Every target column exactly once."""
+        split = [name for one in self.document.get("splits", ()) for name in (*one["shares"], one["remainder"])]
+        named = [*split, *self.document.get("empty", ())]
+        for key in ("columns", "constants", "codes", "unfilled"):
+            named += self._said(key)
+        required = {one.name for one in self.target.fields if one.required}
+        optional = {name for name in self._said("unfilled") if name not in required}
+        for fault, names in (
+            ("mapping_unknown", set(named) - set(self.target.names)),
+            ("mapping_twice", {name for name in named if named.count(name) > 1}),
+            ("mapping_uncovered", set(self.target.names) - set(named)),
+            ("mapping_reason", required & set(self.document.get("empty", ()))),
+            ("mapping_needless", optional),
+        ):
+            if names:
+                raise self._error(fault, names=", ".join(sorted(names)), layout=self.target.id)
+
+    def _error(self, key: str, **values: object) -> MedpayError:
+        return MedpayError(key, path=self.name, **values)
+
+    def _split(self) -> Iterator[tuple[str, str]]:
+        """The columns of each split as SQL: what the shares leave goes to one of them."""
+        for one in self.document.get("splits", ()):
+            whole = f"({one['whole']})"
+            shares = {name: f"share({whole}, ({ratio}))" for name, ratio in one["shares"].items()}
+            yield from shares.items()
+            yield one["remainder"], " - ".join([whole, *shares.values()])
+
+    def _formula(self, name: str, sql: str, kinds: Kinds) -> Formula:
+        try:
+            return formula(sql, kinds)
+        except InexactError as err:
+            raise self._error("mapping_inexact", name=name, expression=sql, reason=err) from err
+
+    def _expression(self, name: str, sql: str, kinds: Kinds) -> Column:
+        made = self._formula(name, sql, kinds)
+        field = next(one for one in self.target.fields if one.name == name)
+        reason = _unfit(made, field, kinds)
+        if reason:
+            raise self._error("mapping_inexact", name=name, expression=sql, reason=reason)
+        return Column(name, made, said=sql)
+
+    def _codes(self, name: str, said: Document, kinds: Kinds) -> Column:
+        made = self._formula(name, said["of"], kinds)
+        if made.kind != TEXT:
+            raise self._error("mapping_inexact", name=name, expression=said["of"], reason=made.kind)
+        table = said.get("table") or self._listed(name, said)
+        return Column(name, made, table, said=f"{said['of']} → {said.get('list') or len(table)}")
+
+    def _listed(self, name: str, said: Document) -> dict[str, str]:
+        """A code list as a table; of several codes for one word, that of the first edition."""
+        by, give = said.get("by", "code"), said.get("give", "code")
+        rows = sorted(layouts.code_list(said["list"]).values(), key=lambda row: bool(row["same_as"]))
+        table: dict[str, str] = {}
+        for row in rows:
+            given = row["same_as"] or row["code"] if give == "same_as" else row[give]
+            if row[by] and given and table.setdefault(row[by], given) != given and not row["same_as"]:
+                raise self._error("mapping_two_codes", name=name, list=said["list"], value=row[by])
+        return table
+
+    def _where(self, sql: str, kinds: Kinds) -> Formula:
+        made = self._formula("where", sql, kinds)
+        if made.kind.name != "truth":
+            raise self._error("mapping_inexact", name="where", expression=sql, reason=made.kind)
+        return made
+
+    def _without_requirements(self) -> Layout:
+        """The target as it is held: what the mapping may leave unfilled is not asked for."""
+        unfilled = self._said("unfilled")
+        fields = (replace(one, required=one.required and one.name not in unfilled) for one in self.target.fields)
+        return replace(self.target, fields=tuple(fields)) if unfilled else self.target
+
+
+def _unfit(made: Formula, field: Field, kinds: Kinds) -> str | None:
+    """Why a formula is none for a column: amounts come from amounts, with no digit more than the column has."""
+    if made.field:
+        return None
+    if made.kind.name not in ("text", "amount", "count"):
+        return str(made.kind)
+    if field.form not in ("money", "decimal"):
+        return None
+    if made.kind.is_amount and made.kind.scale > field.scale:
+        return f"{made.kind} → {field.form}({field.digits},{field.scale})"
+    if made.kind == TEXT and any(kinds[name] != TEXT for name in made.fields):
+        return f"text → {field.form}({field.digits},{field.scale})"
+    return None

@@ -1,0 +1,358 @@
+"""Transform: records of one layout become records of another, checked on both ends, and not a fen is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import polars as pl
+
+from medpay_cli import (
+    dialects, files, formats, judging, layouts, mappings, money, publishing, recognition, reports, separating,
+)  # fmt: skip
+from medpay_cli.converting import Conservation, Conversion, Target, convert
+from medpay_cli.dialects import Dialect
+from medpay_cli.errors import InternalError, MedpayError, ReadError
+from medpay_cli.files import Source
+from medpay_cli.findings import ERROR, FileVerdict, Findings, Outcome
+from medpay_cli.formats import lines
+from medpay_cli.formats.archive import Input
+from medpay_cli.judging import NOT_JUDGED, Judgement, Terms
+from medpay_cli.layouts import Field, Layout
+from medpay_cli.mappings import MappingFile
+from medpay_cli.partners import Partner
+from medpay_cli.parts import Parts, fitted
+from medpay_cli.publishing import Beside, Limit, Part
+from medpay_cli.reports import Style
+from medpay_cli.validate import NO_DIALECT, NO_LAYOUT, exit_code, named, opened
+
+
+@dataclass(frozen=True)
+class Amount:
+    """What became of an amount of the target: what came in under the name of its source, went out, was rejected, and
+    was left out by the mapping. Of an amount that the mapping makes only what went out is known."""
+
+    node: str | None
+    name: str
+    scale: int
+    out: Decimal
+    source: str | None = None
+    came: Decimal | None = None
+    rejected: Decimal | None = None
+    left_out: Decimal | None = None
+
+
+@dataclass
+class Transformation:
+    """What `transform` did: both ends' findings, the files, and the balance of records and amounts."""
+
+    mapping: str
+    out: Path
+    layout: str
+    dialect: str
+    source: Outcome
+    target: Outcome
+    exit_code: int
+    parts: list[Part] = field(default_factory=list)
+    rejected_files: list[str] = field(default_factory=list)
+    records: dict[str, int] = field(default_factory=dict)
+    amounts: list[Amount] = field(default_factory=list)
+    # Nodes of the source that the mapping does not take, and how many records each holds.
+    unmapped: dict[str, int] = field(default_factory=dict)
+    incomplete: str | None = None
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """An input that was read: how, and what came of each of its nodes."""
+
+    source: Input
+    parts: Parts
+    dialect: Dialect
+    judgements: list[Judgement]  # type: ignore[type-arg]
+    conversions: dict[str | None, Conversion]
+
+
+def transform(
+    paths: Iterable[str],
+    mapping: str,
+    out: Path,
+    *,
+    layout: str | None = None,
+    dialect: str | None = None,
+    to_dialect: str | None = None,
+    terms: Terms | None = None,
+    accepted_only: bool = False,
+    limit: Limit | None = None,
+    style: Style | None = None,
+    partner: Partner | None = None,
+) -> Transformation:
+    """Map the records of all inputs, in order, to `out`, as a mapping (a shipped name or FILE.toml) says.
+
+    Records with an error, on either end, stop it: nothing is written. With `accepted_only` they are left out, and stand
+    beside `out` in the source's layout. Raises MedpayError for what cannot be done as asked, InternalError where
+    records or amounts do not tie.
+    """
+    used = mappings.load(mapping)
+    paths = list(paths)
+    files.check_targets((out,), paths)
+    reading = _Reading(used, out, layout, dialect, to_dialect, terms or Terms(), partner)
+    taken = [reading.read(source, broken) for path in paths for source, broken in opened(Source.parse(path))]
+    chosen = reading.target
+    result = _told(used, out, taken, chosen)
+    if any(one.verdict.verdict == NOT_JUDGED for taking in taken for one in taking.judgements):
+        return replace(result, incomplete="not_judged")
+    if chosen is None or (result.exit_code and not accepted_only):
+        return replace(result, incomplete="findings")
+    beside = _beside(result, taken, style or Style("en")) if result.exit_code else {}
+    files.check_targets(beside, paths)
+    _write(result, taken, chosen, limit or Limit(), beside)
+    result.rejected_files = [files.shown(str(path)) for path in beside]
+    return replace(result, incomplete="accepted_only" if beside else None)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """How the target is written: its layouts and its dialect."""
+
+    parts: Parts
+    dialect: Dialect
+
+
+@dataclass
+class _Reading:
+    """How inputs are read and mapped; the target is that of the first one."""
+
+    mapping: MappingFile
+    out: Path
+    layout: str | None
+    dialect: str | None
+    to_dialect: str | None
+    terms: Terms
+    partner: Partner | None
+    target: _Chosen | None = None
+
+    def read(self, source: Input, broken: ReadError | None) -> _Taken:
+        """Judge and map an input. Raises MedpayError."""
+        parts, written = NO_LAYOUT, NO_DIALECT
+        try:
+            if broken is not None:
+                raise broken
+            parts, written = self._source(source)
+        except ReadError as err:
+            unread = judging.blank(source, next(iter(parts.values())), written)
+            return _Taken(source, parts, written, [judging.unreadable(unread, err)], {})
+        targets = self._targets(parts, written)
+        made, conversions = convert(source, parts, written, targets, self.terms)
+        return _Taken(source, parts, written, made, conversions)
+
+    def _source(self, source: Input) -> tuple[Parts, Dialect]:
+        """What somebody names, else what the mapping names, else what is recognised."""
+        usual = self.mapping.source
+        dialect = self.dialect or (usual.dialect if usual and not self.layout else None)
+        layout = self.layout or (usual.layout if usual and not dialect else None)
+        found = named(source, layout, dialect, self.partner)
+        if found is None:
+            found = recognition.recognised(source, self.terms.encoding, layout, self.partner)
+        parts, written = found
+        return parts, replace(written, layout=self.layout) if self.layout and not written.nodes else written
+
+    def _targets(self, parts: Parts, written: Dialect) -> dict[str | None, Target]:
+        """Which node of the target each node of the source goes to. Raises MedpayError."""
+        if self.mapping.source is None or self.mapping.target is None:
+            chosen = self._identity(parts, written)
+            alone = next(iter(chosen.parts)) if len(parts) == len(chosen.parts) == 1 else None
+            return {
+                node: Target(mappings.identity(layout), node if len(parts) > 1 else alone, chosen.dialect)
+                for node, layout in parts.items()
+            }
+        wanted = layouts.load(self.mapping.source.layout)
+        node, layout = _only(parts, wanted, self.layout, written)
+        target = layouts.load(self.mapping.target.layout)
+        chosen = self._chosen(target)
+        goes_to = _only(chosen.parts, target, None, chosen.dialect)[0]
+        return {node: Target(self.mapping.plan(layout, target), goes_to, chosen.dialect)}
+
+    def _identity(self, parts: Parts, written: Dialect) -> _Chosen:
+        """The same layouts in the dialect that is asked for, else by the ending of the file, else the source's own."""
+        if len(parts) == 1:
+            return self._chosen(next(iter(parts.values())), written)
+        chosen = self.target or _Chosen(*fitted(dialects.load(self.to_dialect or written.name, self.partner)))
+        if {node: one.schema for node, one in chosen.parts.items()} != {node: one.schema for node, one in parts.items()}:
+            raise MedpayError("other_nodes", dialect=chosen.dialect.name, source=written.name)
+        self.target = chosen
+        return chosen
+
+    def _chosen(self, target: Layout, source: Dialect | None = None) -> _Chosen:
+        if self.target is None:
+            usual = self.mapping.target.dialect if self.mapping.target else None
+            by_name = publishing.format_by(self.out)
+            name = self.to_dialect or usual or by_name or (source.name if source else None)
+            if name is None:
+                raise MedpayError("no_target_dialect", mapping=self.mapping.name, path=self.out)
+            layout = self.mapping.target.layout if self.mapping.target else self._written_as(source)
+            dialect = dialects.load(f"{name}:{layout}" if name in dialects.generic() else name, self.partner)
+            if dialect.nodes:
+                parts, ready = fitted(dialect)
+            else:
+                parts, ready = {None: target}, replace(dialect.fitted(target.names), layout=layout)
+            self.target = _Chosen(parts, ready)
+        if target.schema not in [one.schema for one in self.target.parts.values()]:
+            raise MedpayError("other_layout", dialect=self.target.dialect.name, layout=target.id)
+        return self.target
+
+
+    def _written_as(self, source: Dialect | None) -> str:
+        """The name of the only layout of the source."""
+        return source.parts[0].layout if source else ""
+
+
+def _only(parts: Parts, wanted: Layout, asked: str | None, dialect: Dialect) -> tuple[str | None, Layout]:
+    """The node of a layout. Raises MedpayError where there is none, or are several."""
+    if len(parts) == 1 and asked:  # the mapping is held against what was asked for
+        return next(iter(parts.items()))
+    found = [(node, layout) for node, layout in parts.items() if layout.schema == wanted.schema]
+    if len(found) != 1:
+        raise MedpayError("mapping_node", layout=wanted.id, dialect=dialect.name, count=len(found))
+    return found[0]
+
+
+def _told(used: MappingFile, out: Path, taken: list[_Taken], chosen: _Chosen | None) -> Transformation:
+    """What was found on both ends."""
+    judgements = [made for one in taken for made in one.judgements]
+    targets = [of.desk.made for one in taken for of in one.conversions.values() if of.desk]
+    source_fields = [one for taking in taken for layout in taking.parts.values() for one in layout.fields]
+    target_fields = [one for layout in chosen.parts.values() for one in layout.fields] if chosen else []
+    source = _outcome([one.verdict for one in judgements], [one.findings for one in judgements], source_fields)
+    target = _outcome([one.verdict for one in targets], [one.findings for one in targets], target_fields)
+    code = exit_code([[made.verdict for made in one.judgements] for one in taken], source.findings)
+    if not code and target.findings.count(ERROR):
+        code = 1
+    unmapped = [
+        made.verdict for one in taken for made in one.judgements if one.conversions
+        and made.verdict.node not in one.conversions
+    ]  # fmt: skip
+    return Transformation(
+        unmapped={node: sum(v.records for v in unmapped if v.node == node) for node in {v.node for v in unmapped}},
+        mapping=used.name,
+        out=out,
+        layout=", ".join(one.id for one in chosen.parts.values()) if chosen else "",
+        dialect=chosen.dialect.name if chosen else "",
+        source=source,
+        target=target,
+        exit_code=code,
+    )
+
+
+def _outcome(verdicts: list[FileVerdict], found: list[Findings], fields: list[Field]) -> Outcome:
+    together = found[0] if len(found) == 1 else Findings()
+    for one in found if len(found) > 1 else ():
+        together.extend(one)
+    return Outcome(
+        files=verdicts,
+        findings=together,
+        exit_code=0,
+        titles={one.name: (one.title("zh"), one.title("en")) for one in fields},
+        sensitivity={one.name: one.sensitivity for one in fields if one.sensitivity},
+        plain=frozenset(one.name for one in fields if not one.is_text or one.codes or one.form),
+    )
+
+
+def _write(result: Transformation, taken: list[_Taken], chosen: _Chosen, limit: Limit, beside: Beside) -> None:
+    """Publish the accepted records, and only if everything ties."""
+    conversions = [of for one in taken for of in one.conversions.values()]
+    balance = {of.target.node: (Conservation(), Conservation()) for of in conversions}
+    names = {node: layout.names for node, layout in chosen.parts.items()}
+    result.records = {"in": 0, "out": 0, "rejected": 0, "left_out": 0}
+    node = conversions[0].target.node
+    accepted = sum(of.accepted for of in conversions)
+
+    def frames() -> Iterator[pl.DataFrame]:
+        for of in conversions:
+            yield from of.records(*balance[of.target.node])
+        _prove(result, taken, balance)
+
+    def write(file: BinaryIO, records: Iterable[pl.DataFrame]) -> None:
+        formats.write(file, chosen.dialect, names, ({node: one} for one in records))
+
+    result.parts = publishing.publish(result.out, chosen.dialect, frames(), accepted, limit, write, beside)
+
+
+def _prove(
+    result: Transformation, taken: list[_Taken], balance: Mapping[str | None, tuple[Conservation, Conservation]]
+) -> None:
+    """What came in went out, was rejected or was left out, by count and to the fen, or nothing leaves this program."""
+    conversions = [(one, node, of) for one in taken for node, of in one.conversions.items()]
+    for goes_to, (out, rejected) in balance.items():
+        here = [(one, node, of) for one, node, of in conversions if of.target.node == goes_to]
+        verdicts = [next(made.verdict for made in one.judgements if made.verdict.node == node) for one, node, _ in here]
+        plan = here[0][2].target.plan
+        left = sum(of.left_out.records for *_, of in here)
+        came = sum(verdict.records for verdict in verdicts)
+        _tie("records", came, out.records + rejected.records + left)
+        for name, count in (("in", came), ("out", out.records), ("rejected", rejected.records), ("left_out", left)):
+            result.records[name] += count
+        for one in plan.target.money:
+            amount = Amount(goes_to, one.name, one.scale, money.total([out.sums.get(one.name)]))
+            if source := plan.carried.get(one.name):
+                amount = replace(
+                    amount,
+                    source=source,
+                    came=money.total(verdict.totals[source] for verdict in verdicts),
+                    rejected=money.total([rejected.sums.get(one.name)]),
+                    left_out=money.total(of.left_out.sums.get(one.name) for *_, of in here),
+                )
+                gone = money.total([amount.out, amount.rejected, amount.left_out])
+                _tie(f"{source} → {one.name}", amount.came, gone)
+            result.amounts.append(amount)
+
+
+def _tie(what: str, left: object, right: object) -> None:
+    if left != right:
+        raise InternalError("tie_out", what=what, left=left, right=right)
+
+
+def _beside(result: Transformation, taken: list[_Taken], style: Style) -> dict[Path, Callable[[BinaryIO], None]]:
+    """The rejected records of each input in its own layout, and why they were. Raises MedpayError where they cannot be
+    told apart from what they belong to."""
+    rejecting = [one for one in taken if any(lines.rejected(of.kinds).any() for of in one.conversions.values())]
+    beside: dict[Path, Callable[[BinaryIO], None]] = {}
+    for number, one in enumerate(rejecting, 1):
+        if len(one.parts) > 1:
+            raise MedpayError("aside_nodes", path=one.source.path, dialect=one.dialect.name)
+        name = f"{result.out}.rejected" if len(taken) == 1 else f"{result.out}.{number}.rejected"
+        beside[Path(name)] = partial(_reject, one)
+        beside[Path(f"{name}.why.csv")] = partial(_why, result, one, style)
+    return beside
+
+
+def _reject(one: _Taken, file: BinaryIO) -> None:
+    """Byte for byte where records are lines, else written anew."""
+    ((node, conversion),) = one.conversions.items()
+    made = replace(one.judgements[0], lines=conversion.kinds)
+    if one.dialect.format in formats.IN_LINES and not one.dialect.nodes:
+        separating.separate(one.source, made, None, file)
+        return
+    if conversion.unfit:
+        raise MedpayError("aside_unread", path=one.source.path, count=conversion.unfit)
+    names = {node: one.parts[node].names}
+    again = one.judgements[0].again(lines.rejected(conversion.kinds))
+    formats.write(file, one.dialect, names, ({node: frame} for frame in again))
+
+
+def _why(result: Transformation, one: _Taken, style: Style, file: BinaryIO) -> None:
+    """Every finding at error level of both ends, in the order of the records."""
+    found = Findings()
+    found.extend(one.judgements[0].findings)
+    for of in one.conversions.values():
+        if of.desk:
+            found.merge(of.desk.made.findings.frames(), "row")
+    both = (result.source, result.target)
+    titles = {name: title for end in both for name, title in end.titles.items()}
+    sensitivity = {name: level for end in both for name, level in end.sensitivity.items()}
+    plain = result.source.plain | result.target.plain
+    reports.write(replace(result.source, findings=found, titles=titles, sensitivity=sensitivity, plain=plain), "why", file, style)
