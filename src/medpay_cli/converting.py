@@ -58,6 +58,7 @@ class _Work:
 
     records: int
     lines: int
+    width: int | None
     unfit: int
     waiting: Packed
     batch: Batch | None
@@ -77,6 +78,7 @@ class Conversion(list[_Work]):
         self.target = target
         self._waiting = Frames()
         self._records = self._lines = self.unfit = 0
+        self.width: int | None = None
         self.lost, self.left_out = Conservation(), Conservation()
         # What stays as it is has been held against the layout already.
         self.desk: Desk[None] | None = None
@@ -92,6 +94,7 @@ class Conversion(list[_Work]):
         self._records += work.records
         self._lines += work.lines
         self.unfit += work.unfit
+        self.width = work.width
         self.lost.add(*work.lost)
         self.left_out.add(*work.left_out)
         if self.desk and work.batch and work.judged:
@@ -106,11 +109,11 @@ class Conversion(list[_Work]):
         names = self.target.plan.target.names
         carried = self._carried(amounts)
         if self.desk is None:
-            lost = carried.filter(pl.Series(~is_fine))
+            lost = _of(carried, pl.Series(~is_fine))
             waiting = packed(accepted.select(ROW, *names))
             nothing = (0, money.sums(carried.clear()))
-            gone = (batch.records - accepted.height, money.sums(lost))
-            return _Work(batch.records, batch.lines, unfit, waiting, None, None, gone, nothing)
+            gone = (batch.records - accepted.height, lost)
+            return _Work(batch.records, batch.lines, batch.width, unfit, waiting, None, None, gone, nothing)
         made = mapped(self.target.plan, batch, accepted)
         judged = _wanted(self.desk.work(made.batch), batch, made.left_out)
         rows = made.batch.text[ROW]
@@ -119,12 +122,13 @@ class Conversion(list[_Work]):
         return _Work(
             batch.records,
             batch.lines,
+            batch.width,
             unfit,
             packed(made.batch.text.select(ROW, LINE, *names)),
             made.batch,
             judged,
-            (batch.records - rows.len() - made.left_out.len(), money.sums(carried.filter(is_lost))),
-            (made.left_out.len(), money.sums(carried.filter(is_left))),
+            (batch.records - rows.len() - made.left_out.len(), _of(carried, is_lost)),
+            (made.left_out.len(), _of(carried, is_left)),
         )
 
     def _carried(self, amounts: pl.DataFrame) -> pl.DataFrame:
@@ -180,6 +184,11 @@ class Conversion(list[_Work]):
             yield kept.select(layout.names)
 
 
+def _of(amounts: pl.DataFrame, chosen: pl.Series) -> Sums:
+    """The sums of the chosen records; a frame without columns has no rows either."""
+    return money.sums(amounts.filter(chosen)) if amounts.width else {}
+
+
 def _wanted(judged: Judged[None], batch: Batch, left_out: pl.Series) -> Judged[None]:
     """What the mapping does not want is not rejected."""
     if not left_out.len():
@@ -197,7 +206,7 @@ def _summed(frame: pl.DataFrame, layout: Layout, names: tuple[str, ...]) -> Sums
     )
 
 
-_NOTHING = _Work(0, 0, 0, Packed(b"", 0, []), None, None, (0, {}), (0, {}))
+_NOTHING = _Work(0, 0, None, 0, Packed(b"", 0, []), None, None, (0, {}), (0, {}))
 
 
 def convert(

@@ -111,11 +111,10 @@ class _Calls:
         return "".join(out)
 
     def _column(self, tokens: list[str], call: _Call, arguments: list[list[str]]) -> str:
-        shown = "".join(token for token in tokens).strip()
-        if len(arguments) != 2:
-            raise InexactError(f"{shown}: {len(arguments)} / 2")
-        texts = [self.replaced(one) for one in arguments]
-        expr, kind = call(self, texts)
+        made, wanted = call
+        if len(arguments) != wanted:
+            raise InexactError(f"{''.join(tokens).strip()}: {len(arguments)} / {wanted}")
+        expr, kind = made(self, [self.replaced(one) for one in arguments])
         name = f"{CALL}{len(self.made)}"
         self.made.append(expr.alias(name))
         self.kinds[name] = kind
@@ -247,7 +246,8 @@ class _Calls:
         raise InexactError(" ".join(names))
 
 
-_Call = Callable[[_Calls, list[str]], tuple[pl.Expr, Kind]]
+# What makes a call's column, and of how many arguments.
+_Call = tuple[Callable[[_Calls, list[str]], tuple[pl.Expr, Kind]], int]
 # Digits of a whole number that is no literal.
 WHOLE = 19
 
@@ -335,7 +335,20 @@ def _rounded(calls: _Calls, texts: list[str]) -> tuple[pl.Expr, Kind]:
     return money.round_half_up(expr, int(scale)), Kind("amount", kind.whole + 1, int(scale))
 
 
-CALLS: dict[str, _Call] = {"money_product": _product, "share": _share, "round_half_up": _rounded}
+def _half_width(calls: _Calls, texts: list[str]) -> tuple[pl.Expr, Kind]:
+    """A text without letters, digits and marks of double width, and without spaces around it."""
+    expr, kind = calls.proved(texts[0])
+    if kind != TEXT:
+        raise InexactError(f"half_width {kind}")
+    return expr.str.normalize("NFKC").str.strip_chars(), TEXT
+
+
+CALLS: dict[str, _Call] = {
+    "money_product": (_product, 2),
+    "share": (_share, 2),
+    "round_half_up": (_rounded, 2),
+    "half_width": (_half_width, 1),
+}
 
 NODES: dict[str, Callable[[_Calls, Any], Kind]] = {
     "Column": _Calls.column,

@@ -11,7 +11,7 @@ from medpay_cli.expressions import Formula, typed_as
 from medpay_cli.formats import LINE, ROW, Batch
 from medpay_cli.mappings import Column, Plan
 
-UNMAPPED = "M101"
+UNMAPPED, REPAIRED = "M101", "M103"
 # So many codes of a table are named in a finding.
 SHOWN = 12
 
@@ -36,9 +36,11 @@ def mapped(plan: Plan, batch: Batch, accepted: pl.DataFrame) -> Mapped:
     cells = [_cells(column, wanted, typed) for column in plan.columns]
     text = pl.DataFrame([wanted[ROW], wanted[LINE], *cells])
     faults = [_unmapped(column, wanted, cell, plan) for column, cell in zip(plan.columns, cells, strict=True)]
-    found = pl.concat([findings.none(), *(one for one in faults if one is not None)])
-    if not found.is_empty():
-        text = text.filter(~pl.col(ROW).is_in(found["row"].implode()))
+    lost = [one for one in faults if one is not None]
+    for one in lost:
+        text = text.filter(~pl.col(ROW).is_in(one["row"].implode()))
+    notes = [_changed(column, wanted, cell) for column, cell in zip(plan.columns, cells, strict=True)]
+    found = pl.concat([findings.none(), *lost, *(one for one in notes if one is not None)])
     target = replace(
         batch,
         text=text,
@@ -92,3 +94,18 @@ def _unmapped(column: Column, wanted: pl.DataFrame, cells: pl.Series, plan: Plan
     return findings.frame(
         UNMAPPED, rows, row=pl.col(ROW), line=pl.col(LINE), field=column.name, value=pl.col(UNMAPPED), expected=expected
     )
+
+
+def _changed(column: Column, wanted: pl.DataFrame, cells: pl.Series) -> pl.DataFrame | None:
+    """A note for each cell that a repair made another."""
+    if column.repaired is None:
+        return None
+    before = wanted[column.repaired]
+    rows = pl.DataFrame([wanted[ROW], wanted[LINE], before.alias(UNMAPPED), cells.alias(REPAIRED)])
+    rows = rows.filter(before.ne_missing(cells))
+    if rows.is_empty():
+        return None
+    return findings.frame(
+        REPAIRED, rows, row=pl.col(ROW), line=pl.col(LINE), field=column.name, value=pl.col(UNMAPPED),
+        expected=pl.col(REPAIRED).fill_null("-"),
+    )  # fmt: skip

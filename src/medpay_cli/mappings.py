@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from medpay_cli import config, layouts
@@ -19,12 +19,16 @@ WAYS = (EXPRESSION, CODES, CONSTANT, EMPTY)
 
 @dataclass(frozen=True)
 class Column:
-    """A target column: a formula, through a code table where there is one; a constant; or nothing."""
+    """A target column: a formula, through a code table where there is one; a constant; or nothing.
+
+    `repaired` is the source's column of which it is a repair: where it differs from that, somebody is told.
+    """
 
     name: str
     formula: Formula | None = None
     table: Mapping[str, str] | None = None
     constant: str | None = None
+    repaired: str | None = None
     said: str = ""
 
     @property
@@ -64,6 +68,11 @@ class Plan:
         return {name: field for name, field in copied.items() if field in fields}
 
     @property
+    def worded(self) -> frozenset[str]:
+        """Target columns in whose place the source has words or marks of its own, which a finding must name."""
+        return frozenset(one.name for one in self.columns if one.table is not None or one.repaired)
+
+    @property
     def is_identity(self) -> bool:
         """Whether every record stays as it is."""
         return self.where is None and self.source.schema == self.target.schema and all(
@@ -73,10 +82,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class Side:
-    """The layout of a side, and its dialect unless somebody says otherwise."""
+    """The layout of a side, its dialect unless somebody says otherwise, and names of columns that may stand in a source
+    beside those of its dialect."""
 
     layout: str
     dialect: str | None = None
+    headings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -115,7 +126,8 @@ def identity(layout: Layout) -> Plan:
 
 
 def _side(said: Document, name: str) -> Side:
-    return Side(_beside(said["layout"], name), _beside(said["dialect"], name) if "dialect" in said else None)
+    dialect = _beside(said["dialect"], name) if "dialect" in said else None
+    return Side(_beside(said["layout"], name), dialect, said.get("headings", {}))
 
 
 def _beside(text: str, name: str) -> str:
@@ -138,6 +150,9 @@ class _Lint:
         sql = {**self._said("columns"), **dict(self._split())}
         made = {name: self._expression(name, text, kinds) for name, text in sql.items()}
         made |= {name: Column(name, constant=text, said=text) for name, text in self._said("constants").items()}
+        for name, said in self._said("repairs").items():
+            made[name] = replace(self._expression(name, said["as"], kinds), repaired=said["of"])
+            self._formula(name, f'"{said["of"]}"', kinds)
         made |= {name: self._codes(name, said, kinds) for name, said in self._said("codes").items()}
         where = self.document.get("where")
         return Plan(
@@ -155,7 +170,7 @@ class _Lint:
         """Every target column exactly once."""
         split = [name for one in self.document.get("splits", ()) for name in (*one["shares"], one["remainder"])]
         named = [*split, *self.document.get("empty", ())]
-        for key in ("columns", "constants", "codes", "unfilled"):
+        for key in ("columns", "repairs", "constants", "codes", "unfilled"):
             named += self._said(key)
         required = {one.name for one in self.target.fields if one.required}
         optional = {name for name in self._said("unfilled") if name not in required}
@@ -188,8 +203,7 @@ class _Lint:
 
     def _expression(self, name: str, sql: str, kinds: Kinds) -> Column:
         made = self._formula(name, sql, kinds)
-        field = next(one for one in self.target.fields if one.name == name)
-        reason = _unfit(made, field, kinds)
+        reason = _unfit(made, next(one for one in self.target.fields if one.name == name), kinds)
         if reason:
             raise self._error("mapping_inexact", name=name, expression=sql, reason=reason)
         return Column(name, made, said=sql)

@@ -71,6 +71,15 @@ def publish(
     return [Part(*one) for one in zip(paths, sizes, written, strict=True)]
 
 
+def publish_whole(out: Path, dialect: Dialect, write: Callable[[BinaryIO], None], beside: Beside) -> int:
+    """Write one file, and others `beside` it, all of them or none; the size of the file."""
+    with files.together(out, *beside) as outputs:
+        with _packed(outputs[0], out, dialect) as inner:
+            write(inner)
+        _write_beside(beside, outputs[1:])
+        return outputs[0].tell()
+
+
 def _by_size(out: Path, dialect: Dialect, frames: Frames, most: int, write: Write, beside: Beside) -> list[Part]:
     """Parts as large as they may be, put together aside: nobody knows how many there will be."""
     queue = _Queue(frames)

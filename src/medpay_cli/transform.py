@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
@@ -12,7 +12,7 @@ from typing import BinaryIO
 import polars as pl
 
 from medpay_cli import (
-    dialects, files, formats, judging, layouts, mappings, money, publishing, recognition, reports, separating,
+    dialects, files, formats, judging, layouts, mappings, money, nesting, publishing, recognition, reports, separating,
 )  # fmt: skip
 from medpay_cli.converting import Conservation, Conversion, Target, convert
 from medpay_cli.dialects import Dialect
@@ -154,12 +154,21 @@ class _Reading:
         """What somebody names, else what the mapping names, else what is recognised."""
         usual = self.mapping.source
         dialect = self.dialect or (usual.dialect if usual and not self.layout else None)
-        layout = self.layout or (usual.layout if usual and not dialect else None)
+        layout = self.layout or (usual.layout if usual else None)
+        if dialect and dialects.load(dialect, self.partner).nodes:
+            layout = self.layout
         found = named(source, layout, dialect, self.partner)
         if found is None:
             found = recognition.recognised(source, self.terms.encoding, layout, self.partner)
         parts, written = found
-        return parts, replace(written, layout=self.layout) if self.layout and not written.nodes else written
+        if written.nodes:
+            return parts, written
+        if usual and usual.headings:
+            more = {name: meant for name, meant in usual.headings.items() if name not in written.headings}
+            more_content = frozenset(more.values()) - set(written.headings.values())
+            written = replace(written, headings={**written.headings, **more}, content=more_content)
+            written = written.fitted(parts[None].names)
+        return parts, replace(written, layout=layout or written.layout)
 
     def _targets(self, parts: Parts, written: Dialect) -> dict[str | None, Target]:
         """Which node of the target each node of the source goes to. Raises MedpayError."""
@@ -227,8 +236,9 @@ def _told(used: MappingFile, out: Path, taken: list[_Taken], chosen: _Chosen | N
     targets = [of.desk.made for one in taken for of in one.conversions.values() if of.desk]
     source_fields = [one for taking in taken for layout in taking.parts.values() for one in layout.fields]
     target_fields = [one for layout in chosen.parts.values() for one in layout.fields] if chosen else []
+    worded = {name for one in taken for of in one.conversions.values() for name in of.target.plan.worded}
     source = _outcome([one.verdict for one in judgements], [one.findings for one in judgements], source_fields)
-    target = _outcome([one.verdict for one in targets], [one.findings for one in targets], target_fields)
+    target = _outcome([one.verdict for one in targets], [one.findings for one in targets], target_fields, worded)
     code = exit_code([[made.verdict for made in one.judgements] for one in taken], source.findings)
     if not code and target.findings.count(ERROR):
         code = 1
@@ -248,7 +258,9 @@ def _told(used: MappingFile, out: Path, taken: list[_Taken], chosen: _Chosen | N
     )
 
 
-def _outcome(verdicts: list[FileVerdict], found: list[Findings], fields: list[Field]) -> Outcome:
+def _outcome(
+    verdicts: list[FileVerdict], found: list[Findings], fields: list[Field], worded: Collection[str] = ()
+) -> Outcome:
     together = found[0] if len(found) == 1 else Findings()
     for one in found if len(found) > 1 else ():
         together.extend(one)
@@ -258,7 +270,9 @@ def _outcome(verdicts: list[FileVerdict], found: list[Findings], fields: list[Fi
         exit_code=0,
         titles={one.name: (one.title("zh"), one.title("en")) for one in fields},
         sensitivity={one.name: one.sensitivity for one in fields if one.sensitivity},
-        plain=frozenset(one.name for one in fields if not one.is_text or one.codes or one.form),
+        plain=frozenset(
+            one.name for one in fields if (not one.is_text or one.codes or one.form) and one.name not in worded
+        ),
     )
 
 
@@ -268,18 +282,41 @@ def _write(result: Transformation, taken: list[_Taken], chosen: _Chosen, limit: 
     balance = {of.target.node: (Conservation(), Conservation()) for of in conversions}
     names = {node: layout.names for node, layout in chosen.parts.items()}
     result.records = {"in": 0, "out": 0, "rejected": 0, "left_out": 0}
-    node = conversions[0].target.node
-    accepted = sum(of.accepted for of in conversions)
+    written = _as_wide(chosen.dialect, taken)
 
-    def frames() -> Iterator[pl.DataFrame]:
+    def frames(node: str | None) -> Iterator[pl.DataFrame]:
         for of in conversions:
-            yield from of.records(*balance[of.target.node])
+            if of.target.node == node:
+                yield from of.records(*balance[node])
+
+    def nested(file: BinaryIO) -> None:
+        formats.write(file, written, names, nesting.chunks(written, {node: frames(node) for node in balance}))
+        _prove(result, taken, balance)
+
+    if len(balance) > 1:
+        if limit != Limit():
+            raise MedpayError("split_nodes", dialect=written.name)
+        size = publishing.publish_whole(result.out, written, nested, beside)
+        result.parts = [Part(result.out, result.records["out"], size)]
+        return
+    (node,) = balance
+
+    def proved() -> Iterator[pl.DataFrame]:
+        yield from frames(node)
         _prove(result, taken, balance)
 
     def write(file: BinaryIO, records: Iterable[pl.DataFrame]) -> None:
-        formats.write(file, chosen.dialect, names, ({node: one} for one in records))
+        formats.write(file, written, names, ({node: one} for one in records))
 
-    result.parts = publishing.publish(result.out, chosen.dialect, frames(), accepted, limit, write, beside)
+    accepted = sum(of.accepted for of in conversions)
+    result.parts = publishing.publish(result.out, written, proved(), accepted, limit, write, beside)
+
+
+def _as_wide(dialect: Dialect, taken: list[_Taken]) -> Dialect:
+    """In its own dialect a source keeps its width, where that has several."""
+    widths = [of.width for one in taken for of in one.conversions.values()]
+    same = all(one.dialect.name == dialect.name for one in taken)
+    return replace(dialect, widths=(max(widths),)) if same and widths and all(widths) else dialect  # type: ignore[type-var]
 
 
 def _prove(
@@ -354,5 +391,5 @@ def _why(result: Transformation, one: _Taken, style: Style, file: BinaryIO) -> N
     both = (result.source, result.target)
     titles = {name: title for end in both for name, title in end.titles.items()}
     sensitivity = {name: level for end in both for name, level in end.sensitivity.items()}
-    plain = result.source.plain | result.target.plain
+    plain = (result.source.plain - {*result.target.titles}) | result.target.plain
     reports.write(replace(result.source, findings=found, titles=titles, sensitivity=sensitivity, plain=plain), "why", file, style)

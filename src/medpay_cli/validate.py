@@ -75,7 +75,7 @@ def validate(
     paths = list(paths)
     if targets:
         files.check_targets(targets.paths, paths)
-    sources = [opened for path in paths for opened in opened(Source.parse(path))]
+    sources = [one for path in paths for one in opened(Source.parse(path))]
     one_only = {
         "--accepted, --rejected": targets not in (None, Targets()),
         "--expect, --totals": held.declared != Declared(),
