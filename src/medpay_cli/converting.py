@@ -6,9 +6,10 @@ a temporary file without a name; the sums of what is written, and of what is not
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,11 +21,11 @@ from medpay_cli.findings import ERROR
 from medpay_cli.formats import LINE, ROW, Batch, LineKind, lines
 from medpay_cli.formats.archive import Input
 from medpay_cli.frames import Frames, Packed, packed
-from medpay_cli.judging import FOUND, NOT_JUDGED, VALID, Desk, Judged, Judgement, Terms
+from medpay_cli.judging import FOUND, NOT_JUDGED, REPEATED, VALID, Desk, Judged, Judgement, Terms
 from medpay_cli.layouts import Layout
 from medpay_cli.mapped import mapped
 from medpay_cli.mappings import Plan
-from medpay_cli.repeats import Flags
+from medpay_cli.repeats import CANDIDATE_ROW, MARK, Candidates, Flags, Keys, Times, Words
 
 UNFILLED = "M102"
 Sums = dict[str, Decimal]
@@ -85,12 +86,11 @@ class Conversion(list[_Work]):
         if not target.plan.is_identity:
             self.desk = Desk(target.plan.target, replace(terms, tick=lambda _: None), lambda *_: None)
             names = {target.node: target.plan.target.names}
-            self.desk.begin(source, target.dialect, names, target.node, self._again)
+            self.desk.begin(source, target.dialect, names, target.node, self.again)
 
     def append(self, work: _Work) -> None:
         """Take in what came of a batch, in file order."""
-        shift = {ROW: self._records} if self.desk is None else {ROW: self._records, LINE: self._lines}
-        self._waiting.put(work.waiting, shift)
+        self._waiting.put(work.waiting, {ROW: self._records, LINE: self._lines})
         self._records += work.records
         self._lines += work.lines
         self.unfit += work.unfit
@@ -110,7 +110,7 @@ class Conversion(list[_Work]):
         carried = self._carried(amounts)
         if self.desk is None:
             lost = _of(carried, pl.Series(~is_fine))
-            waiting = packed(accepted.select(ROW, *names))
+            waiting = packed(accepted.select(ROW, LINE, *names))
             nothing = (0, money.sums(carried.clear()))
             gone = (batch.records - accepted.height, lost)
             return _Work(batch.records, batch.lines, batch.width, unfit, waiting, None, None, gone, nothing)
@@ -138,6 +138,7 @@ class Conversion(list[_Work]):
     def close(self, source: Judgement[_Work]) -> None:
         """What only the whole file shows: what the source rejected in the end, and repeated keys of the target."""
         self.kinds = source.lines
+        self.judged: Judgement[Any] = self.desk.made if self.desk else source
         if self.desk is None:
             return
         rejected = lines.rejected(source.lines)
@@ -159,19 +160,55 @@ class Conversion(list[_Work]):
             )  # fmt: skip
         made.verdict.verdict = FOUND if made.findings.count(ERROR) else VALID
 
-    def _again(self, wanted: Flags) -> Iterator[pl.DataFrame]:
+    def again(self, wanted: Flags) -> Iterator[pl.DataFrame]:
         """The wanted ones of all records, in order; what does not wait has no key."""
         for frame in self._waiting:
             yield frame.filter(pl.Series(wanted[frame[ROW].to_numpy() - 1]))
 
     @property
+    def rejected(self) -> Flags:
+        """Which records are not written."""
+        return lines.rejected(self.kinds)
+
+    def fingerprints(self, keys: Keys) -> Words:
+        """Those of the keys of the accepted records; 0 for all others."""
+        words = np.zeros(self.came, np.uint64)
+        for frame in self._waiting:
+            words[frame[ROW].to_numpy() - 1] = keys.fingerprints(frame)
+        words[self.rejected] = 0
+        return words
+
+    def reject(self, repeated: Flags, times: Times) -> None:
+        """Reject records whose key stands so many times in all inputs together."""
+        key = self.target.plan.target.key
+        verdict = self.judged.verdict
+
+        def found() -> Iterator[pl.DataFrame]:
+            for frame in self.again(repeated):
+                counts = pl.Series("\x1ftimes", times[frame[ROW].to_numpy() - 1])
+                yield findings.frame(
+                    REPEATED, frame.with_columns(counts), file=verdict.path, member=verdict.member, node=verdict.node,
+                    row=pl.col(ROW), line=pl.col(LINE), value=pl.col(counts.name).cast(pl.String), expected="1",
+                    key=pl.struct(key).struct.json_encode(),
+                )  # fmt: skip
+
+        self.judged.findings.merge(found(), "row")
+        verdict.rejected += int(repeated.sum())
+        lines.reject(self.kinds, repeated)
+
+    @property
+    def came(self) -> int:
+        """How many records there were."""
+        return self._records
+
+    @property
     def accepted(self) -> int:
         """How many records will be written."""
-        return self._records - int(lines.rejected(self.kinds).sum()) - self.left_out.records
+        return self._records - int(self.rejected.sum()) - self.left_out.records
 
     def records(self, out: Conservation, rejected: Conservation) -> Iterator[pl.DataFrame]:
         """The accepted records in the target's layout; they are added to `out`, the others to `rejected`."""
-        gone = lines.rejected(self.kinds)
+        gone = self.rejected
         layout = self.target.plan.target
         rejected.add(self.lost.records, self.lost.sums)
         for frame in self._waiting:
@@ -231,3 +268,31 @@ def convert(
         if one.verdict.node in current:
             current[one.verdict.node].close(one)
     return made, current
+
+
+def reject_across(conversions: Sequence[Conversion]) -> None:
+    """Reject every record whose key stands in several inputs: each of them alone has it only once."""
+    key = conversions[0].target.plan.target.key if len(conversions) > 1 else ()
+    if not key:
+        return
+    keys = Keys(key)
+    for one in conversions:
+        keys.add(one.fingerprints(keys))
+    found = keys.repeated()
+    if found is None:
+        return
+    wanted, marks = keys.candidates(found)
+    gathered, at, before = Candidates(key), 0, 0
+    for one in conversions:
+        for frame in one.again(wanted[before : before + one.came]):
+            here = pl.Series(MARK, marks[at : at + frame.height])
+            gathered.add(frame.select((pl.col(ROW) + before).alias(CANDIDATE_ROW), here, *key))
+            at += frame.height
+        before += one.came
+    times = gathered.times(before)[1:]
+    before = 0
+    for one in conversions:
+        here_times = times[before : before + one.came]
+        if (here_times > 1).any():
+            one.reject(here_times > 1, here_times)
+        before += one.came

@@ -157,7 +157,7 @@ class _Calls:
         except pl.exceptions.PolarsError as err:
             raise InexactError(str(err).splitlines()[0]) from err
         fits = {
-            "amount": isinstance(planned, pl.Decimal) and planned.scale == kind.scale or planned.is_integer(),
+            "amount": (isinstance(planned, pl.Decimal) and planned.scale == kind.scale) or planned.is_integer(),
             "text": planned == pl.String,
             "truth": planned == pl.Boolean,
             "count": planned.is_integer(),
@@ -181,17 +181,19 @@ class _Calls:
     def literal(self, body: Any) -> Kind:
         if "Dyn" in body and "Int" in body["Dyn"]:
             return Kind("count", len(str(abs(int(body["Dyn"]["Int"])))))
-        ((name, value),) = body["Scalar"].items() if "Scalar" in body else [("", None)]
+        said: dict[str, Any] = body.get("Dyn", body.get("Scalar", body))
+        ((name, value),) = said.items()
         if name == "Decimal":
             _, digits, scale = value
             return Kind("amount", max(digits - scale, 0), scale)
-        if name not in LITERALS:
-            raise InexactError(str(next(iter(body.get("Dyn", body.get("Scalar", body))))))
+        if name not in LITERALS or "Dyn" in body:
+            raise InexactError(name)
         return LITERALS[name]
 
     def binary(self, body: Any) -> Kind:
-        left, right = self._kind(body["left"]), self._kind(body["right"])
-        op = body["op"]
+        return self._joined(body["op"], self._kind(body["left"]), self._kind(body["right"]))
+
+    def _joined(self, op: str, left: Kind, right: Kind) -> Kind:
         if op in LOGICAL:
             if {left, right} - {TRUTH, NOTHING}:
                 raise InexactError(f"{left} {op} {right}")
@@ -206,6 +208,9 @@ class _Calls:
         if op in ("Plus", "Minus"):
             both = [_exact(one, op) for one in (left, right)]
             return Kind("amount", max(one.whole for one in both) + 1, max(one.scale for one in both))
+        if op == "Mul":  # that of SQL, which keeps every digit
+            both = [_exact(one, "*") for one in (left, right)]
+            return Kind("amount", sum(one.whole for one in both), sum(one.scale for one in both))
         raise InexactError(op)
 
     def ternary(self, body: Any) -> Kind:
@@ -229,9 +234,8 @@ class _Calls:
         names = tuple(_names(named))
         inputs = body["input"][:1] if names[1:2] == ("IsIn",) else body["input"]
         kinds = [self._kind(one) for one in inputs]
-        if names == ("Sql", "Binary", "Mul"):
-            left, right = (_exact(one, "*") for one in kinds)
-            return Kind("amount", left.whole + right.whole, left.scale + right.scale)
+        if names[:2] == ("Sql", "Binary"):
+            return self._joined(names[2], *kinds)
         if names[1:2] == ("IsIn",):
             # Of an amount it is never true: 10.00 IN (10, 20).
             if kinds != [TEXT]:
@@ -300,16 +304,17 @@ def _tree(expr: pl.Expr) -> Any:
 
 def _arguments(tokens: list[str], opening: int) -> tuple[list[list[str]], int]:
     """The arguments of a call, and the place behind it."""
-    depth, found = 0, [[]]  # type: list[list[str]]
+    depth = 0
+    found: list[list[str]] = [[]]
     for at in range(opening, len(tokens)):
-        token = tokens[at]
-        depth += (token == "(") - (token == ")")
+        mark = tokens[at]
+        depth += {"(": 1, ")": -1}.get(mark, 0)
         if depth == 0:
             return found, at + 1
-        if token == "," and depth == 1:
+        if mark == "," and depth == 1:
             found.append([])
         elif at > opening:
-            found[-1].append(token)
+            found[-1].append(mark)
     raise InexactError("(")
 
 

@@ -1,4 +1,4 @@
-"""A mapping says where each column of the target comes from; it is held against both layouts before anything is read."""
+"""A mapping says where each column of the target comes from; both layouts hold it before anything is read."""
 
 from __future__ import annotations
 
@@ -101,6 +101,10 @@ class MappingFile:
 
     def plan(self, source: Layout, target: Layout) -> Plan:
         """Hold it against both layouts. Raises MedpayError naming what is wrong in it."""
+        if self.document.get("identity"):
+            if source.schema != target.schema or self.document.keys() - {"title", "source", "identity", "from", "to"}:
+                raise MedpayError("identity_only", path=self.name, source=source.id, target=target.id)
+            return identity(source)
         return _Lint(self.name, self.document, source, target).plan()
 
 
@@ -122,7 +126,7 @@ def checked(name: str) -> Plan:
 def identity(layout: Layout) -> Plan:
     """Every record as it stands."""
     kinds = kinds_of(layout)
-    return Plan(layout, layout, tuple(Column(name, formula(f'"{name}"', kinds)) for name in layout.names))
+    return Plan(layout, layout, tuple(Column(name, formula(f'"{name}"', kinds), said=name) for name in layout.names))
 
 
 def _side(said: Document, name: str) -> Side:

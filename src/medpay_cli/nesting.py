@@ -65,8 +65,8 @@ class _Waiting:
         taken: list[pl.DataFrame] = []
         while (frame := self.next()) is not None:
             numbered = frame.select(links.columns).with_row_index(_ROW)
-            others = numbered.join(links, on=links.columns, how="anti", nulls_equal=True)[_ROW].min()
-            end = frame.height if others is None else int(others)  # type: ignore[call-overload]
+            others = numbered.join(links, on=links.columns, how="anti", nulls_equal=True, maintain_order="left")
+            end = frame.height if others.is_empty() else int(others[_ROW][0])
             taken.append(frame.head(end))
             if end < frame.height:
                 self._next = frame.slice(end)

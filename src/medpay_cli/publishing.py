@@ -168,7 +168,9 @@ def _packed(file: BinaryIO, path: Path, dialect: Dialect) -> Iterator[BinaryIO]:
 
 
 def _suffix(dialect: Dialect) -> str:
-    return SUFFIXES.get(dialect.format, ".csv" if dialect.delimiter == "," and dialect.format == "delimited" else ".txt")
+    return SUFFIXES.get(
+        dialect.format, ".csv" if dialect.delimiter == "," and dialect.format == "delimited" else ".txt"
+    )
 
 
 def format_by(path: Path) -> str | None:

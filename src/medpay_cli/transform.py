@@ -12,14 +12,24 @@ from typing import BinaryIO
 import polars as pl
 
 from medpay_cli import (
-    dialects, files, formats, judging, layouts, mappings, money, nesting, publishing, recognition, reports, separating,
+    dialects,
+    files,
+    formats,
+    judging,
+    layouts,
+    mappings,
+    money,
+    nesting,
+    publishing,
+    recognition,
+    reports,
+    separating,
 )  # fmt: skip
-from medpay_cli.converting import Conservation, Conversion, Target, convert
+from medpay_cli.converting import Conservation, Conversion, Target, convert, reject_across
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import InternalError, MedpayError, ReadError
 from medpay_cli.files import Source
 from medpay_cli.findings import ERROR, FileVerdict, Findings, Outcome
-from medpay_cli.formats import lines
 from medpay_cli.formats.archive import Input
 from medpay_cli.judging import NOT_JUDGED, Judgement, Terms
 from medpay_cli.layouts import Field, Layout
@@ -103,6 +113,8 @@ def transform(
     reading = _Reading(used, out, layout, dialect, to_dialect, terms or Terms(), partner)
     taken = [reading.read(source, broken) for path in paths for source, broken in opened(Source.parse(path))]
     chosen = reading.target
+    for node in {node for one in taken for node in one.conversions}:
+        reject_across([one.conversions[node] for one in taken if node in one.conversions])
     result = _told(used, out, taken, chosen)
     if any(one.verdict.verdict == NOT_JUDGED for taking in taken for one in taking.judgements):
         return replace(result, incomplete="not_judged")
@@ -153,10 +165,10 @@ class _Reading:
     def _source(self, source: Input) -> tuple[Parts, Dialect]:
         """What somebody names, else what the mapping names, else what is recognised."""
         usual = self.mapping.source
-        dialect = self.dialect or (usual.dialect if usual and not self.layout else None)
         layout = self.layout or (usual.layout if usual else None)
+        dialect = _full(self.dialect or (usual.dialect if usual else None), layout)
         if dialect and dialects.load(dialect, self.partner).nodes:
-            layout = self.layout
+            layout = self.layout  # its nodes have their own
         found = named(source, layout, dialect, self.partner)
         if found is None:
             found = recognition.recognised(source, self.terms.encoding, layout, self.partner)
@@ -165,8 +177,8 @@ class _Reading:
             return parts, written
         if usual and usual.headings:
             more = {name: meant for name, meant in usual.headings.items() if name not in written.headings}
-            more_content = frozenset(more.values()) - set(written.headings.values())
-            written = replace(written, headings={**written.headings, **more}, content=more_content)
+            spared = frozenset(more.values()) - set(written.headings.values())
+            written = replace(written, headings={**written.headings, **more}, spared=spared)
             written = written.fitted(parts[None].names)
         return parts, replace(written, layout=layout or written.layout)
 
@@ -191,7 +203,9 @@ class _Reading:
         if len(parts) == 1:
             return self._chosen(next(iter(parts.values())), written)
         chosen = self.target or _Chosen(*fitted(dialects.load(self.to_dialect or written.name, self.partner)))
-        if {node: one.schema for node, one in chosen.parts.items()} != {node: one.schema for node, one in parts.items()}:
+        if {node: one.schema for node, one in chosen.parts.items()} != {
+            node: one.schema for node, one in parts.items()
+        }:
             raise MedpayError("other_nodes", dialect=chosen.dialect.name, source=written.name)
         self.target = chosen
         return chosen
@@ -204,7 +218,7 @@ class _Reading:
             if name is None:
                 raise MedpayError("no_target_dialect", mapping=self.mapping.name, path=self.out)
             layout = self.mapping.target.layout if self.mapping.target else self._written_as(source)
-            dialect = dialects.load(f"{name}:{layout}" if name in dialects.generic() else name, self.partner)
+            dialect = dialects.load(_full(name, layout) or name, self.partner)
             if dialect.nodes:
                 parts, ready = fitted(dialect)
             else:
@@ -214,10 +228,14 @@ class _Reading:
             raise MedpayError("other_layout", dialect=self.target.dialect.name, layout=target.id)
         return self.target
 
-
     def _written_as(self, source: Dialect | None) -> str:
         """The name of the only layout of the source."""
         return source.parts[0].layout if source else ""
+
+
+def _full(name: str | None, layout: str | None) -> str | None:
+    """`csv` is `csv:LAYOUT`."""
+    return f"{name}:{layout}" if name in dialects.generic() and layout else name
 
 
 def _only(parts: Parts, wanted: Layout, asked: str | None, dialect: Dialect) -> tuple[str | None, Layout]:
@@ -247,7 +265,7 @@ def _told(used: MappingFile, out: Path, taken: list[_Taken], chosen: _Chosen | N
         and made.verdict.node not in one.conversions
     ]  # fmt: skip
     return Transformation(
-        unmapped={node: sum(v.records for v in unmapped if v.node == node) for node in {v.node for v in unmapped}},
+        unmapped={str(of): sum(one.records for one in unmapped if one.node == of) for of in {v.node for v in unmapped}},
         mapping=used.name,
         out=out,
         layout=", ".join(one.id for one in chosen.parts.values()) if chosen else "",
@@ -314,9 +332,9 @@ def _write(result: Transformation, taken: list[_Taken], chosen: _Chosen, limit: 
 
 def _as_wide(dialect: Dialect, taken: list[_Taken]) -> Dialect:
     """In its own dialect a source keeps its width, where that has several."""
-    widths = [of.width for one in taken for of in one.conversions.values()]
+    widths = [of.width or 0 for one in taken for of in one.conversions.values()]
     same = all(one.dialect.name == dialect.name for one in taken)
-    return replace(dialect, widths=(max(widths),)) if same and widths and all(widths) else dialect  # type: ignore[type-var]
+    return replace(dialect, widths=(max(widths),)) if same and all(widths) else dialect
 
 
 def _prove(
@@ -356,7 +374,7 @@ def _tie(what: str, left: object, right: object) -> None:
 def _beside(result: Transformation, taken: list[_Taken], style: Style) -> dict[Path, Callable[[BinaryIO], None]]:
     """The rejected records of each input in its own layout, and why they were. Raises MedpayError where they cannot be
     told apart from what they belong to."""
-    rejecting = [one for one in taken if any(lines.rejected(of.kinds).any() for of in one.conversions.values())]
+    rejecting = [one for one in taken if any(of.rejected.any() for of in one.conversions.values())]
     beside: dict[Path, Callable[[BinaryIO], None]] = {}
     for number, one in enumerate(rejecting, 1):
         if len(one.parts) > 1:
@@ -377,7 +395,7 @@ def _reject(one: _Taken, file: BinaryIO) -> None:
     if conversion.unfit:
         raise MedpayError("aside_unread", path=one.source.path, count=conversion.unfit)
     names = {node: one.parts[node].names}
-    again = one.judgements[0].again(lines.rejected(conversion.kinds))
+    again = one.judgements[0].again(conversion.rejected)
     formats.write(file, one.dialect, names, ({node: frame} for frame in again))
 
 
@@ -392,4 +410,6 @@ def _why(result: Transformation, one: _Taken, style: Style, file: BinaryIO) -> N
     titles = {name: title for end in both for name, title in end.titles.items()}
     sensitivity = {name: level for end in both for name, level in end.sensitivity.items()}
     plain = (result.source.plain - {*result.target.titles}) | result.target.plain
-    reports.write(replace(result.source, findings=found, titles=titles, sensitivity=sensitivity, plain=plain), "why", file, style)
+    reports.write(
+        replace(result.source, findings=found, titles=titles, sensitivity=sensitivity, plain=plain), "why", file, style
+    )

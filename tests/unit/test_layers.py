@@ -10,11 +10,13 @@ SRC = Path(__file__).parents[2] / "src" / "medpay_cli"
 ROWS = (
     {"__main__"},
     {"cli"},
+    {"transform"},
     {"validate", "reconcile", "inspection", "pages", "fieldpages", "published", "sampling"},
-    {"recognition", "separating", "sides"},
-    {"evidence", "judging", "recipes", "reports"},
-    {"checks", "matching", "formats", "control", "parts"},
-    {"screening", "repeats"},
+    {"recognition", "separating", "sides", "converting"},
+    {"evidence", "judging", "mapped", "publishing", "recipes", "reports"},
+    {"checks", "matching", "formats", "control", "mappings", "parts"},
+    {"screening", "repeats", "expressions"},
+    {"nesting"},
     {"layouts", "dialects", "money", "characters"},
     {"findings", "config", "files", "partners", "frames", "parallel", "messages", "errors"},
 )
@@ -23,7 +25,7 @@ ONLY_IN = {
     "click": {"cli"},
     "rich": {"reports.console"},
     "narwhals": {"matching"},
-    "numpy": {"characters", "formats", "judging", "repeats", "screening", "separating", "sides"},
+    "numpy": {"characters", "converting", "formats", "judging", "repeats", "screening", "separating", "sides"},
     "lxml": {
         "formats.xlsx.sheets",
         "formats.xlsx.workbook",

@@ -15,18 +15,19 @@ if TYPE_CHECKING:
     from medpay_cli.partners import Partner
 
 FORMATS = ("text", "json")
+FILE: dict[str, Any] = {"type": click.Path(path_type=Path), "metavar": "OUT"}
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
 @click.command("transform")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--mapping", required=True, metavar="NAME|FILE.toml", help="What becomes of each column.")
-@click.option(
-    "-o", "out", required=True, type=click.Path(path_type=Path), metavar="OUT", help="The file to write; .zip and .gz pack it."
-)  # fmt: skip
+@click.option("-o", "out", required=True, **FILE, help="The file to write; .zip and .gz pack it.")
 @click.option("--layout", metavar="ID|FILE.json", help="Read the source in another layout.")
 @click.option("--dialect", metavar="NAME|FILE.toml", help="Read the source in another dialect.")
-@click.option("--to-dialect", metavar="NAME|FILE.toml", help="Write the target in another dialect, e.g. csv or parquet.")
+@click.option(
+    "--to-dialect", metavar="NAME|FILE.toml", help="Write the target in another dialect, e.g. csv or parquet."
+)
 @click.option("--encoding", metavar="NAME", help="Encoding of the source, before what its dialect declares.")
 @click.option("--accepted-only", is_flag=True, help="Leave records with errors out; they go to OUT.rejected.")
 @click.option("--split-rows", type=click.IntRange(1), metavar="N", help="Parts OUT-001, … of N records at most.")

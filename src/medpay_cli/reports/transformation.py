@@ -34,7 +34,13 @@ def text(result: Any, out: BinaryIO, style: Style) -> None:
         page.line(f"{words['written']}: {_shown(part.path)} ({words['records']} {part.records:,}, {part.size:,} B)")
     for path in result.rejected_files:
         page.line(f"{words['set_aside']}: {printable(path)}")
-    said = "written_whole" if result.parts and not result.exit_code else "written_partly" if result.parts else "not_written"
+    said = (
+        "written_whole"
+        if result.parts and not result.exit_code
+        else "written_partly"
+        if result.parts
+        else "not_written"
+    )
     page.title(f"{words[said]} [{result.layout}, {result.dialect}]")
     out.write(page.bytes)
 
