@@ -55,7 +55,8 @@ class Conservation:
 
 @dataclass(frozen=True)
 class _Work:
-    """What came of a batch: the mapped records, packed, and how they were judged; what never came so far."""
+    """What came of a batch: the mapped records, packed, and how they were judged; what never came so far,
+    and the amounts of those that the mapping does not want."""
 
     records: int
     lines: int
@@ -65,7 +66,7 @@ class _Work:
     batch: Batch | None
     judged: Judged[None] | None
     lost: tuple[int, Sums]
-    left_out: tuple[int, Sums]
+    left_out: Packed | None = None
 
 
 class Conversion(list[_Work]):
@@ -77,7 +78,7 @@ class Conversion(list[_Work]):
     def __init__(self, target: Target, source: Input, terms: Terms) -> None:
         super().__init__()
         self.target = target
-        self._waiting = Frames()
+        self._waiting, self._left_out = Frames(), Frames()
         self._records = self._lines = self.unfit = 0
         self.width: int | None = None
         self.lost, self.left_out = Conservation(), Conservation()
@@ -91,12 +92,13 @@ class Conversion(list[_Work]):
     def append(self, work: _Work) -> None:
         """Take in what came of a batch, in file order."""
         self._waiting.put(work.waiting, {ROW: self._records, LINE: self._lines})
+        if work.left_out:
+            self._left_out.put(work.left_out, {ROW: self._records})
         self._records += work.records
         self._lines += work.lines
         self.unfit += work.unfit
         self.width = work.width
         self.lost.add(*work.lost)
-        self.left_out.add(*work.left_out)
         if self.desk and work.batch and work.judged:
             self.desk.take(work.batch, work.judged)
 
@@ -111,9 +113,8 @@ class Conversion(list[_Work]):
         if self.desk is None:
             lost = _of(carried, pl.Series(~is_fine))
             waiting = packed(accepted.select(ROW, LINE, *names))
-            nothing = (0, money.sums(carried.clear()))
             gone = (batch.records - accepted.height, lost)
-            return _Work(batch.records, batch.lines, batch.width, unfit, waiting, None, None, gone, nothing)
+            return _Work(batch.records, batch.lines, batch.width, unfit, waiting, None, None, gone)
         made = mapped(self.target.plan, batch, accepted)
         judged = _wanted(self.desk.work(made.batch), batch, made.left_out)
         rows = made.batch.text[ROW]
@@ -128,7 +129,7 @@ class Conversion(list[_Work]):
             made.batch,
             judged,
             (batch.records - rows.len() - made.left_out.len(), _of(carried, is_lost)),
-            (made.left_out.len(), _of(carried, is_left)),
+            packed(text.select(ROW).hstack(carried.get_columns()).filter(is_left)) if made.left_out.len() else None,
         )
 
     def _carried(self, amounts: pl.DataFrame) -> pl.DataFrame:
@@ -137,18 +138,22 @@ class Conversion(list[_Work]):
 
     def close(self, source: Judgement[_Work]) -> None:
         """What only the whole file shows: what the source rejected in the end, and repeated keys of the target."""
-        self.kinds = source.lines
+        self.kinds = self._source_kinds = source.lines
         self.judged: Judgement[Any] = self.desk.made if self.desk else source
         if self.desk is None:
             return
-        rejected = lines.rejected(source.lines)
         made = self.desk.made
         self.kinds = made.lines
         if source.verdict.verdict == NOT_JUDGED:
             return
+        rejected = lines.rejected(source.lines)
         lines.reject(made.lines, rejected)
         if self.desk.keys:
             self.desk.keys.forget(rejected)
+        for frame in self._left_out:
+            is_gone = pl.Series(rejected[frame[ROW].to_numpy() - 1])
+            for balance, some in ((self.lost, frame.filter(is_gone)), (self.left_out, frame.filter(~is_gone))):
+                balance.add(some.height, money.sums(some.drop(ROW)))
         self.desk.reject_repeated()
         for name, reason in (self.target.plan.unfilled or {}).items():
             place = pl.DataFrame({"": [None]})
@@ -171,11 +176,11 @@ class Conversion(list[_Work]):
         return lines.rejected(self.kinds)
 
     def fingerprints(self, keys: Keys) -> Words:
-        """Those of the keys of the accepted records; 0 for all others."""
+        """Those of the keys of all records that the source does not reject; 0 for all others."""
         words = np.zeros(self.came, np.uint64)
         for frame in self._waiting:
             words[frame[ROW].to_numpy() - 1] = keys.fingerprints(frame)
-        words[self.rejected] = 0
+        words[lines.rejected(self._source_kinds)] = 0
         return words
 
     def reject(self, repeated: Flags, times: Times) -> None:
@@ -194,6 +199,7 @@ class Conversion(list[_Work]):
 
         self.judged.findings.merge(found(), "row")
         verdict.rejected += int(repeated.sum())
+        verdict.verdict = FOUND
         lines.reject(self.kinds, repeated)
 
     @property
@@ -243,7 +249,7 @@ def _summed(frame: pl.DataFrame, layout: Layout, names: tuple[str, ...]) -> Sums
     )
 
 
-_NOTHING = _Work(0, 0, None, 0, Packed(b"", 0, []), None, None, (0, {}), (0, {}))
+_NOTHING = _Work(0, 0, None, 0, Packed(b"", 0, []), None, None, (0, {}))
 
 
 def convert(
@@ -293,6 +299,7 @@ def reject_across(conversions: Sequence[Conversion]) -> None:
     before = 0
     for one in conversions:
         here_times = times[before : before + one.came]
-        if (here_times > 1).any():
-            one.reject(here_times > 1, here_times)
+        newly = (here_times > 1) & ~one.rejected
+        if newly.any():
+            one.reject(newly, here_times)
         before += one.came

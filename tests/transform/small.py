@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1] / "reading"))
-from medpay_command import Answer, medpay  # noqa: E402
+from medpay_command import Answer, medpay
 
 MONEY = {"type": "number", "format": "money", "x-digits": 16, "x-scale": 2}
 RATIO = {"type": "number", "format": "decimal", "x-digits": 5, "x-scale": 4}
@@ -50,7 +50,11 @@ remainder = "person"
 """
 HEADER = "bill_no,kind,name,pric,cnt,amount,ratio\n"
 BILLS = "B1,门诊,甲,1.005,1,10.05,0.5\nB2,住院,乙,0.333333,3,-0.05,0.5\n"
-CLAIMS = "claim_no,kind,amount,made,fund,person,party,memo\nB1,01,10.05,1.01,5.03,5.02,H1,\nB2,02,-0.05,1.00,-0.03,-0.02,H1,\n"
+CLAIMS = """\
+claim_no,kind,amount,made,fund,person,party,memo
+B1,01,10.05,1.01,5.03,5.02,H1,
+B2,02,-0.05,1.00,-0.03,-0.02,H1,
+"""
 
 
 def layout(name: str, properties: dict, *required: str, key: tuple[str, ...] = ()) -> str:

@@ -60,7 +60,8 @@ def test_a_third_of_an_amount_is_refused():
         ("GREATEST(amount, other)", "0.70"), ("CASE WHEN kind = '1' THEN amount ELSE 0 END", "0.29"),
         ("CASE WHEN kind IN ('2', '3') THEN amount END", None), ("NULLIF(amount, 0.29)", None),
         ("IF(amount BETWEEN 0.285 AND 0.289, 'in', 'out')", "out"), ("IF(amount < 0.2901, 'less', 'more')", "less"),
-        ("IF(amount IS DISTINCT FROM 0.291, 'other', 'same')", "other"), ("IF(amount = 0.2904, 'same', 'other')", "other"),
+        ("IF(amount IS DISTINCT FROM 0.291, 'other', 'same')", "other"),
+        ("IF(amount = 0.2904, 'same', 'other')", "other"),
         ("IF(amount <> 0.29, 'other', 'same')", "same"), ("COALESCE(NULL, amount, 0.001)", "0.290"),
         ("amount || '元'", "0.29元"), ("IF(amount > 0.285, 'more', 'less')", "more"),
         ("round_half_up(amount, 1)", "0.3"), ("share(amount, 0.5)", "0.15"), ("amount - share(amount, 0.5)", "0.14"),
@@ -100,7 +101,7 @@ def drawn(chance: random.Random, whole: int, scale: int) -> str:
 
 
 def test_a_product_is_that_of_pythons_decimals_rounded_half_up():
-    chance = random.Random(7)
+    chance = random.Random(7)  # noqa: S311
     prices, counts = [drawn(chance, 10, 6) for _ in range(20_000)], [drawn(chance, 12, 4) for _ in range(20_000)]
     prices += ["0.125000", "-0.125000", "9999999999.999999", "-0.004999", "0.005000"]
     counts += ["1", "1", "999999999999.9999", "1", "-1"]
@@ -111,7 +112,7 @@ def test_a_product_is_that_of_pythons_decimals_rounded_half_up():
 
 
 def test_shares_and_what_is_left_are_the_whole():
-    chance = random.Random(8)
+    chance = random.Random(8)  # noqa: S311
     amounts = [drawn(chance, 14, 2) for _ in range(5_000)]
     ratios = [str(Decimal(chance.randint(0, 10_000)).scaleb(-4)) for _ in range(5_000)]
     part = values("share(amount, ratio)", amount=amounts, ratio=ratios)

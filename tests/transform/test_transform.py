@@ -71,8 +71,8 @@ def test_accepted_records_alone_are_written_and_the_others_stand_beside(tmp_path
     assert (tmp_path / "claims.csv.rejected").read_text(encoding="utf-8") == HEADER + "\n".join(bad) + "\n"
     why = (tmp_path / "claims.csv.rejected.why.csv").read_text(encoding="utf-8").splitlines()
     assert [line.rsplit(",", 1)[0].split(",")[:4] for line in why[1:]] == [
-        ["2", "3", "L103", "amount"], ["3", "4", "M101", "kind"], ["4", "5", "L108", "claim_no"], ["6", "7", "F101", ""],
-        ["7", "8", "B101", ""], ["8", "9", "B101", ""],
+        ["2", "3", "L103", "amount"], ["3", "4", "M101", "kind"], ["4", "5", "L108", "claim_no"],
+        ["6", "7", "F101", ""], ["7", "8", "B101", ""], ["8", "9", "B101", ""],
     ]  # fmt: skip
     told = answer.json
     assert told["records"] == {"in": 8, "out": 2, "rejected": 6, "left_out": 0}
@@ -116,6 +116,15 @@ def test_records_that_the_mapping_does_not_want_are_counted(tmp_path):
     assert (balance["in"], balance["out"], balance["left_out"]) == ("14.00", "10.05", "3.95")
 
 
+def test_a_record_that_nobody_wants_is_rejected_where_its_key_stands_twice(tmp_path):
+    mapping = "where = \"kind = '门诊'\"\n" + MAPPING
+    bills = "B1,门诊,甲,1,1,1,1\nB2,住院,甲,1,1,2,1\nB2,住院,甲,1,1,4,1\nB3,住院,甲,1,1,8,1\n"
+    answer = transformed(folder(tmp_path, bills, mapping), "--accepted-only")
+    assert answer.json["records"] == {"in": 4, "out": 1, "rejected": 2, "left_out": 1}
+    balance = answer.json["amounts"][0]
+    assert [balance[name] for name in ("in", "out", "rejected", "left_out")] == ["15.00", "1.00", "6.00", "8.00"]
+
+
 def test_a_required_column_without_a_source_is_a_warning_with_the_reason(tmp_path):
     mapping = MAPPING.replace('claim_no = "bill_no"\n', "") + '[unfilled]\nclaim_no = "the insurer numbers them"\n'
     answer = transformed(folder(tmp_path, mapping=mapping))
@@ -152,8 +161,8 @@ def test_a_key_that_stands_in_two_inputs_rejects_both(tmp_path):
     (tmp_path / "more.csv").write_text(HEADER + "B3,门诊,甲,1,1,2,1\nB2,门诊,甲,1,1,2,1\n", encoding="utf-8")
     for mapping in (tmp_path / "mapping.toml", "identity"):
         answer = medpay(
-            "transform", tmp_path / "more.csv", tmp_path / "bills.csv", "--mapping", mapping, "-o", tmp_path / "out.csv",
-            "--format", "json", "--dialect", f"csv:{tmp_path / 'bill.json'}", "--accepted-only",
+            "transform", tmp_path / "more.csv", tmp_path / "bills.csv", "--mapping", mapping, "-o",
+            tmp_path / "out.csv", "--format", "json", "--dialect", f"csv:{tmp_path / 'bill.json'}", "--accepted-only",
         )  # fmt: skip
         end = "source" if mapping == "identity" else "target"
         found = [(one["code"], one["file"], one["row"], one["line"]) for one in answer.json[end]["findings"]]
@@ -240,8 +249,8 @@ def test_neither_the_name_nor_the_mapping_says_how(tmp_path):
     mapping = MAPPING.replace('layout = "claim.json"\ndialect = "csv"', 'layout = "claim.json"')
     answer = transformed(folder(tmp_path, mapping=mapping), out="claims.dat")
     assert (answer.exit_code, answer.err.strip()) == (
-        2, f"error: {tmp_path / 'claims.dat'}: neither mapping {tmp_path / 'mapping.toml'} nor the name says how to write"
-        " it; name one with --to-dialect",
+        2, f"error: {tmp_path / 'claims.dat'}: neither mapping {tmp_path / 'mapping.toml'} nor the name says how to"
+        " write it; name one with --to-dialect",
     )  # fmt: skip
 
 

@@ -1,0 +1,167 @@
+"""Over generated inputs: nothing is lost by a mapping, and a document comes back from other formats as it was."""
+
+from __future__ import annotations
+
+import csv
+import io
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+import pytest
+from small import medpay
+
+from medpay_cli import config, dialects, layouts, mappings, sampling
+from medpay_cli.errors import MedpayError
+
+FAULTS = ("L101", "L102", "L103", "L104", "L108", "B101", "F101")
+FLAT = [name for name in config.names(config.MAPPING) if mappings.load(name).source]
+NESTED = [name for name in dialects.names() if dialects.load(name).nodes]
+SEEDS = range(3)
+
+
+def sampled(layout: str, dialect: str, records: int, seed: int, broken: tuple[str, ...]) -> bytes:
+    """A file with as many of the faults as its records can have."""
+    while True:
+        out = io.BytesIO()
+        try:
+            sampling.write(layout, dialect, records, seed, broken, out)
+        except MedpayError as err:
+            if err.values.get("code") not in broken:
+                raise
+            broken = tuple(code for code in broken if code != err.values["code"])
+        else:
+            return out.getvalue()
+
+
+def rows(content: bytes, header: list[str] | None, delimiter: str) -> list[dict[str, str]]:
+    """The records of a file by Python's own reader."""
+    lines = csv.reader(io.StringIO(content.decode(), newline=""), delimiter=delimiter)
+    names = header or next(lines)
+    # Of a record that has other fields than the header nobody knows which are amounts.
+    return [dict(zip(names, line, strict=True)) if len(line) == len(names) else {} for line in lines]
+
+
+def total(records: list[dict[str, str]], name: str) -> Decimal:
+    """The sum of the cells that are amounts."""
+    found = Decimal(0)
+    for record in records:
+        try:
+            found += Decimal(record.get(name) or "0")
+        except InvalidOperation:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", FLAT)
+def test_what_comes_in_goes_out_or_is_rejected(tmp_path, name, seed):
+    plan, sides = mappings.checked(name), mappings.load(name)
+    text = f"tsv:{sides.source.layout}"
+    content = sampled(sides.source.layout, text, 300, seed, FAULTS)
+    (tmp_path / "in.tsv").write_bytes(content)
+    answer = medpay(
+        "transform", tmp_path / "in.tsv", "--mapping", name, "--dialect", text, "--to-dialect", "csv", "-o",
+        tmp_path / "out.csv", "--accepted-only", "--format", "json",
+    )  # fmt: skip
+    assert answer.err == ""
+    told = answer.json
+    came, went = rows(content, None, "\t"), rows((tmp_path / "out.csv").read_bytes(), None, ",")
+    aside = tmp_path / "out.csv.rejected"
+    gone = rows(aside.read_bytes(), None, "\t") if aside.exists() else []
+    left = told["records"]["left_out"]
+    assert len(came) == 300 == len(went) + len(gone) + left
+    assert told["records"] == {"in": 300, "out": len(went), "rejected": len(gone), "left_out": left}
+    assert (len(gone) > 0, answer.exit_code) == (True, 1)
+    by_name = {one["column"]: one for one in told["amounts"]}
+    for target, source in plan.carried.items():
+        outside = [record for record in came if not _is_amount(record.get(source, ""))]
+        assert outside == [] or len(gone) >= len(outside)
+        sums = [total(went, target), total([one for one in gone if one not in outside], source)]
+        assert [Decimal(by_name[target][key]) for key in ("out",)] == sums[:1]
+        assert Decimal(by_name[target]["in"]) == sum(sums) + Decimal(by_name[target]["left_out"])
+    assert by_name.keys() == {one.name for one in plan.target.money}
+
+
+def _is_amount(text: str) -> bool:
+    """An amount as the platform writes it, to the fen."""
+    digits = text.removeprefix("-")
+    whole, _, fen = digits.partition(".")
+    return text == "" or (
+        digits.replace(".", "", 1).isascii()
+        and whole.isdigit()
+        and (whole == "0" or whole[0] != "0")
+        and len(whole) <= 14
+        and ("." not in digits or (fen.isdigit() and len(fen) <= 2))
+    )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", FLAT)
+def test_without_a_fault_nothing_is_rejected(tmp_path, name, seed):
+    sides = mappings.load(name)
+    text = f"tsv:{sides.source.layout}"
+    (tmp_path / "in.tsv").write_bytes(sampled(sides.source.layout, text, 200, seed, ()))
+    answer = medpay(
+        "transform", tmp_path / "in.tsv", "--mapping", name, "--dialect", text, "--to-dialect", "csv", "-o",
+        tmp_path / "out.csv", "--format", "json",
+    )  # fmt: skip
+    assert answer.json["source"]["findings"] == []
+    wrong = [one for one in answer.json["target"]["findings"] if one["severity"] == "error"]
+    assert (answer.exit_code == 1) == bool(wrong)
+    # A source may promise less than its target needs.
+    assert {one["code"] for one in wrong} <= {"L101", "L102", "L103", "M101"}
+
+
+@pytest.mark.parametrize(
+    "layout", ["ledger_detail", "fee_line", "settlement", "commercial_claim", "price_item", "bank_line"]
+)
+def test_a_file_comes_back_through_every_format(tmp_path, layout):
+    path = tmp_path / "0.csv"
+    path.write_bytes(sampled(layout, f"csv:{layout}", 200, 5, ()))
+    steps = ["xml", "json", "tsv", "xlsx", "ndjson", "parquet", "csv"]
+    before = f"csv:{layout}"
+    for number, form in enumerate(steps, 1):
+        following = tmp_path / f"{number}.{form}"
+        answer = medpay(
+            "transform", path, "--mapping", "identity", "--dialect", before, "--to-dialect", form, "-o", following
+        )
+        assert (answer.exit_code, answer.err) == (0, "")
+        path, before = following, f"{form}:{layout}"
+    assert rows(path.read_bytes(), None, ",") == rows((tmp_path / "0.csv").read_bytes(), None, ",")
+
+
+def other_format(dialect: str, path: Path) -> Path:
+    """The same nodes in the other of XML and JSON."""
+    document = dict(dialects.document(dialect))
+    nodes = document["nodes"]
+    form = "xml" if document["format"] == "json" else "json"
+    lines = ['title = { zh = "x", en = "x" }', f'format = "{form}"']
+    for name, body in nodes.items():
+        root = "" if form == "json" or _has_root(nodes) else "root/"
+        lines += [f"[nodes.{name}]", f'path = "/{root}{body["path"].strip("/")}"', f'layout = "{body["layout"]}"']
+        lines += [f"{key} = true" for key in ("repeated", "required") if body.get(key)]
+        lines += [f'parent = "{body["parent"]}"', f"link = {list(body['link'])}"] if "parent" in body else []
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def _has_root(nodes: dict) -> bool:
+    tops = {body["path"].strip("/").split("/")[0] for body in nodes.values()}
+    return len(tops) == 1 and tops != {""} and all("/" in body["path"].strip("/") for body in nodes.values())
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_a_message_comes_back_from_the_other_of_xml_and_json(tmp_path, name):
+    first = dialects.load(name).nodes[0].layout
+    (tmp_path / "first").write_bytes(sampled(first, name, 12, 3, ()))
+    other = other_format(name, tmp_path / "other.toml")
+    for source, dialect, target, out in (
+        ("first", name, name, "again"), ("first", name, other, "second"), ("second", other, name, "third"),
+    ):  # fmt: skip
+        answer = medpay(
+            "transform", tmp_path / source, "--mapping", "identity", "--dialect", dialect, "--to-dialect", target, "-o",
+            tmp_path / out,
+        )  # fmt: skip
+        assert (answer.exit_code, answer.err) == (0, ""), out
+    assert (tmp_path / "third").read_bytes() == (tmp_path / "again").read_bytes() == (tmp_path / "first").read_bytes()
+    assert layouts.load(first).names
