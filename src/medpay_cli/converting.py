@@ -220,7 +220,9 @@ class Conversion(list[_Work]):
         for frame in self._waiting:
             is_gone = gone[frame[ROW].to_numpy() - 1]
             kept = frame.filter(pl.Series(~is_gone)) if is_gone.any() else frame
-            out.add(kept.height, _summed(kept, layout, layout.names))
+            # These have passed the grammar of every amount, so that a plain cast loses nothing; it raises if not.
+            amounts = (pl.col(one.name).cast(pl.Decimal(38, one.scale)) for one in layout.money)
+            out.add(kept.height, money.sums(kept.select(amounts)))
             if kept.height < frame.height:
                 others = frame.filter(pl.Series(is_gone))
                 rejected.add(others.height, _summed(others, layout, (*self.target.plan.carried,)))
