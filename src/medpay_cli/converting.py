@@ -24,7 +24,7 @@ from medpay_cli.frames import Frames, Packed, packed
 from medpay_cli.judging import FOUND, NOT_JUDGED, REPEATED, VALID, Desk, Judged, Judgement, Terms
 from medpay_cli.layouts import Layout
 from medpay_cli.mapped import mapped
-from medpay_cli.mappings import Plan
+from medpay_cli.plans import Plan
 from medpay_cli.repeats import CANDIDATE_ROW, MARK, Candidates, Flags, Keys, Times, Words
 
 UNFILLED = "M102"

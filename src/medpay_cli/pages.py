@@ -7,8 +7,8 @@ import json
 from medpay_cli import config, dialects, layouts, mappings, messages
 from medpay_cli.config import Kind
 from medpay_cli.layouts import Field
-from medpay_cli.mappings import Plan
 from medpay_cli.messages import Language
+from medpay_cli.plans import WAYS, Plan
 
 
 def listed(kind: Kind, lang: Language) -> list[tuple[str, str]]:
@@ -74,13 +74,14 @@ def _mapping(name: str, lang: Language) -> str:
         ]
         for one in plan.columns
     ]
-    counted = [(way, sum(one.way == way for one in plan.columns)) for way in mappings.WAYS]
+    counted = [(way, sum(one.way == way for one in plan.columns)) for way in WAYS]
     counts = ", ".join(f"{words[way]} {count}" for way, count in counted)
     document = mappings.load(name).document
     lines = [
         f"{plan.source.id} → {plan.target.id}  {document['title'][lang]}",
         f"{len(plan.columns)}: {counts}",
         *([f"{words['only_where']}: {document['where']}"] if "where" in document else []),
+        *([f"{words['grouped_by']}: {', '.join(document['group'])}"] if "group" in document else []),
         "",
         *_table([[words["field"], words["from"], words["expression"], words["title"]], *rows]),
         "",

@@ -12,33 +12,29 @@ from typing import BinaryIO
 import polars as pl
 
 from medpay_cli import (
-    dialects,
     files,
     formats,
-    judging,
-    layouts,
+    grouping,
     mappings,
     money,
     nesting,
     publishing,
-    recognition,
     reports,
     separating,
 )  # fmt: skip
-from medpay_cli.converting import Conservation, Conversion, Target, convert, reject_across
+from medpay_cli.binding import Binding, Chosen, Taken
+from medpay_cli.converting import Conservation, reject_across
 from medpay_cli.dialects import Dialect
-from medpay_cli.errors import InternalError, MedpayError, ReadError
+from medpay_cli.errors import InternalError, MedpayError
 from medpay_cli.files import Source
 from medpay_cli.findings import ERROR, FileVerdict, Findings, Outcome
-from medpay_cli.formats.archive import Input
-from medpay_cli.judging import NOT_JUDGED, Judgement, Terms
-from medpay_cli.layouts import Field, Layout
+from medpay_cli.judging import NOT_JUDGED, Terms
+from medpay_cli.layouts import Field
 from medpay_cli.mappings import MappingFile
 from medpay_cli.partners import Partner
-from medpay_cli.parts import Parts, fitted
 from medpay_cli.publishing import Beside, Limit, Part
 from medpay_cli.reports import Style
-from medpay_cli.validate import NO_DIALECT, NO_LAYOUT, exit_code, named, opened
+from medpay_cli.validate import exit_code, opened
 
 
 @dataclass(frozen=True)
@@ -76,17 +72,6 @@ class Transformation:
     incomplete: str | None = None
 
 
-@dataclass(frozen=True)
-class _Taken:
-    """An input that was read: how, and what came of each of its nodes."""
-
-    source: Input
-    parts: Parts
-    dialect: Dialect
-    judgements: list[Judgement]  # type: ignore[type-arg]
-    conversions: dict[str | None, Conversion]
-
-
 def transform(
     paths: Iterable[str],
     mapping: str,
@@ -96,12 +81,14 @@ def transform(
     dialect: str | None = None,
     to_dialect: str | None = None,
     terms: Terms | None = None,
+    given: Mapping[str, str] | None = None,
     accepted_only: bool = False,
     limit: Limit | None = None,
     style: Style | None = None,
     partner: Partner | None = None,
 ) -> Transformation:
-    """Map the records of all inputs, in order, to `out`, as a mapping (a shipped name or FILE.toml) says.
+    """Map the records of all inputs, in order, to `out`, as a mapping (a shipped name or FILE.toml) says; what it
+    asks for at the run is `given`.
 
     Records with an error, on either end, stop it: nothing is written. With `accepted_only` they are left out, and stand
     beside `out` in the source's layout. Raises MedpayError for what cannot be done as asked, InternalError where
@@ -109,8 +96,10 @@ def transform(
     """
     used = mappings.load(mapping)
     paths = list(paths)
+    if given and used.source is None:
+        raise MedpayError("mapping_asked", path=mapping, names="-", given=", ".join(given))
     files.check_targets((out,), paths)
-    reading = _Reading(used, out, layout, dialect, to_dialect, terms or Terms(), partner)
+    reading = Binding(used, out, layout, dialect, to_dialect, given or {}, terms or Terms(), partner)
     taken = [reading.read(source, broken) for path in paths for source, broken in opened(Source.parse(path))]
     chosen = reading.target
     for node in {node for one in taken for node in one.conversions}:
@@ -122,133 +111,13 @@ def transform(
         return replace(result, incomplete="findings")
     beside = _beside(result, taken, style or Style("en")) if result.exit_code else {}
     files.check_targets(beside, paths)
-    _write(result, taken, chosen, limit or Limit(), beside)
+    if not _write(result, taken, chosen, limit or Limit(), beside, reading):
+        return replace(result, exit_code=1, incomplete="findings")
     result.rejected_files = [files.shown(str(path)) for path in beside]
     return replace(result, incomplete="accepted_only" if beside else None)
 
 
-@dataclass(frozen=True)
-class _Chosen:
-    """How the target is written: its layouts and its dialect."""
-
-    parts: Parts
-    dialect: Dialect
-
-
-@dataclass
-class _Reading:
-    """How inputs are read and mapped; the target is that of the first one."""
-
-    mapping: MappingFile
-    out: Path
-    layout: str | None
-    dialect: str | None
-    to_dialect: str | None
-    terms: Terms
-    partner: Partner | None
-    target: _Chosen | None = None
-
-    def read(self, source: Input, broken: ReadError | None) -> _Taken:
-        """Judge and map an input. Raises MedpayError."""
-        parts, written = NO_LAYOUT, NO_DIALECT
-        try:
-            if broken is not None:
-                raise broken
-            parts, written = self._source(source)
-        except ReadError as err:
-            unread = judging.blank(source, next(iter(parts.values())), written)
-            return _Taken(source, parts, written, [judging.unreadable(unread, err)], {})
-        targets = self._targets(parts, written)
-        made, conversions = convert(source, parts, written, targets, self.terms)
-        return _Taken(source, parts, written, made, conversions)
-
-    def _source(self, source: Input) -> tuple[Parts, Dialect]:
-        """What somebody names, else what the mapping names, else what is recognised."""
-        usual = self.mapping.source
-        layout = self.layout or (usual.layout if usual else None)
-        dialect = _full(self.dialect or (usual.dialect if usual else None), layout)
-        if dialect and dialects.load(dialect, self.partner).nodes:
-            layout = self.layout  # its nodes have their own
-        found = named(source, layout, dialect, self.partner)
-        if found is None:
-            found = recognition.recognised(source, self.terms.encoding, layout, self.partner)
-        parts, written = found
-        if written.nodes:
-            return parts, written
-        if usual and usual.headings:
-            more = {name: meant for name, meant in usual.headings.items() if name not in written.headings}
-            spared = frozenset(more.values()) - set(written.headings.values())
-            written = replace(written, headings={**written.headings, **more}, spared=spared)
-            written = written.fitted(parts[None].names)
-        return parts, replace(written, layout=layout or written.layout)
-
-    def _targets(self, parts: Parts, written: Dialect) -> dict[str | None, Target]:
-        """Which node of the target each node of the source goes to. Raises MedpayError."""
-        if self.mapping.source is None or self.mapping.target is None:
-            chosen = self._identity(parts, written)
-            alone = next(iter(chosen.parts)) if len(parts) == len(chosen.parts) == 1 else None
-            return {
-                node: Target(mappings.identity(layout), node if len(parts) > 1 else alone, chosen.dialect)
-                for node, layout in parts.items()
-            }
-        wanted = layouts.load(self.mapping.source.layout)
-        node, layout = _only(parts, wanted, self.layout, written)
-        target = layouts.load(self.mapping.target.layout)
-        chosen = self._chosen(target)
-        goes_to = _only(chosen.parts, target, None, chosen.dialect)[0]
-        return {node: Target(self.mapping.plan(layout, target), goes_to, chosen.dialect)}
-
-    def _identity(self, parts: Parts, written: Dialect) -> _Chosen:
-        """The same layouts in the dialect that is asked for, else by the ending of the file, else the source's own."""
-        if len(parts) == 1:
-            return self._chosen(next(iter(parts.values())), written)
-        chosen = self.target or _Chosen(*fitted(dialects.load(self.to_dialect or written.name, self.partner)))
-        if {node: one.schema for node, one in chosen.parts.items()} != {
-            node: one.schema for node, one in parts.items()
-        }:
-            raise MedpayError("other_nodes", dialect=chosen.dialect.name, source=written.name)
-        self.target = chosen
-        return chosen
-
-    def _chosen(self, target: Layout, source: Dialect | None = None) -> _Chosen:
-        if self.target is None:
-            usual = self.mapping.target.dialect if self.mapping.target else None
-            by_name = publishing.format_by(self.out)
-            name = self.to_dialect or usual or by_name or (source.name if source else None)
-            if name is None:
-                raise MedpayError("no_target_dialect", mapping=self.mapping.name, path=self.out)
-            layout = self.mapping.target.layout if self.mapping.target else self._written_as(source)
-            dialect = dialects.load(_full(name, layout) or name, self.partner)
-            if dialect.nodes:
-                parts, ready = fitted(dialect)
-            else:
-                parts, ready = {None: target}, replace(dialect.fitted(target.names), layout=layout)
-            self.target = _Chosen(parts, ready)
-        if target.schema not in [one.schema for one in self.target.parts.values()]:
-            raise MedpayError("other_layout", dialect=self.target.dialect.name, layout=target.id)
-        return self.target
-
-    def _written_as(self, source: Dialect | None) -> str:
-        """The name of the only layout of the source."""
-        return source.parts[0].layout if source else ""
-
-
-def _full(name: str | None, layout: str | None) -> str | None:
-    """`csv` is `csv:LAYOUT`."""
-    return f"{name}:{layout}" if name in dialects.generic() and layout else name
-
-
-def _only(parts: Parts, wanted: Layout, asked: str | None, dialect: Dialect) -> tuple[str | None, Layout]:
-    """The node of a layout. Raises MedpayError where there is none, or are several."""
-    if len(parts) == 1 and asked:  # the mapping is held against what was asked for
-        return next(iter(parts.items()))
-    found = [(node, layout) for node, layout in parts.items() if layout.schema == wanted.schema]
-    if len(found) != 1:
-        raise MedpayError("mapping_node", layout=wanted.id, dialect=dialect.name, count=len(found))
-    return found[0]
-
-
-def _told(used: MappingFile, out: Path, taken: list[_Taken], chosen: _Chosen | None) -> Transformation:
+def _told(used: MappingFile, out: Path, taken: list[Taken], chosen: Chosen | None) -> Transformation:
     """What was found on both ends."""
     judgements = [made for one in taken for made in one.judgements]
     targets = [of.desk.made for one in taken for of in one.conversions.values() if of.desk]
@@ -294,8 +163,10 @@ def _outcome(
     )
 
 
-def _write(result: Transformation, taken: list[_Taken], chosen: _Chosen, limit: Limit, beside: Beside) -> None:
-    """Publish the accepted records, and only if everything ties."""
+def _write(
+    result: Transformation, taken: list[Taken], chosen: Chosen, limit: Limit, beside: Beside, reading: Binding
+) -> bool:
+    """Publish the accepted records, and only if everything ties; False where groups of them are wrong."""
     conversions = [of for one in taken for of in one.conversions.values()]
     balance = {of.target.node: (Conservation(), Conservation()) for of in conversions}
     names = {node: layout.names for node, layout in chosen.parts.items()}
@@ -316,21 +187,31 @@ def _write(result: Transformation, taken: list[_Taken], chosen: _Chosen, limit: 
             raise MedpayError("split_nodes", dialect=written.name)
         size = publishing.publish_whole(result.out, written, nested, beside)
         result.parts = [Part(result.out, result.records["out"], size)]
-        return
+        return True
     (node,) = balance
+    records: Iterator[pl.DataFrame] = frames(node)
+    accepted = sum(of.accepted for of in conversions)
+    if reading.after and reading.after.plan.before:
+        found = grouping.groups(records, reading.after.plan.before)
+        made, text = grouping.judged(reading.after.plan, found, result.out, node, written, reading.terms)
+        fields = [one for layout in chosen.parts.values() for one in layout.fields]
+        result.target = _outcome([made.verdict], [made.findings], fields, reading.after.plan.worded)
+        if made.findings.count(ERROR):
+            return False
+        records, accepted = iter([text]), text.height
 
     def proved() -> Iterator[pl.DataFrame]:
-        yield from frames(node)
+        yield from records
         _prove(result, taken, balance)
 
     def write(file: BinaryIO, records: Iterable[pl.DataFrame]) -> None:
         formats.write(file, written, names, ({node: one} for one in records))
 
-    accepted = sum(of.accepted for of in conversions)
     result.parts = publishing.publish(result.out, written, proved(), accepted, limit, write, beside)
+    return True
 
 
-def _as_wide(dialect: Dialect, taken: list[_Taken]) -> Dialect:
+def _as_wide(dialect: Dialect, taken: list[Taken]) -> Dialect:
     """In its own dialect a source keeps its width, where that has several."""
     widths = [of.width or 0 for one in taken for of in one.conversions.values()]
     same = all(one.dialect.name == dialect.name for one in taken)
@@ -338,7 +219,7 @@ def _as_wide(dialect: Dialect, taken: list[_Taken]) -> Dialect:
 
 
 def _prove(
-    result: Transformation, taken: list[_Taken], balance: Mapping[str | None, tuple[Conservation, Conservation]]
+    result: Transformation, taken: list[Taken], balance: Mapping[str | None, tuple[Conservation, Conservation]]
 ) -> None:
     """What came in went out, was rejected or was left out, by count and to the fen, or nothing leaves this program."""
     conversions = [(one, node, of) for one in taken for node, of in one.conversions.items()]
@@ -371,7 +252,7 @@ def _tie(what: str, left: object, right: object) -> None:
         raise InternalError("tie_out", what=what, left=left, right=right)
 
 
-def _beside(result: Transformation, taken: list[_Taken], style: Style) -> dict[Path, Callable[[BinaryIO], None]]:
+def _beside(result: Transformation, taken: list[Taken], style: Style) -> dict[Path, Callable[[BinaryIO], None]]:
     """The rejected records of each input in its own layout, and why they were. Raises MedpayError where they cannot be
     told apart from what they belong to."""
     rejecting = [one for one in taken if any(of.rejected.any() for of in one.conversions.values())]
@@ -385,7 +266,7 @@ def _beside(result: Transformation, taken: list[_Taken], style: Style) -> dict[P
     return beside
 
 
-def _reject(one: _Taken, file: BinaryIO) -> None:
+def _reject(one: Taken, file: BinaryIO) -> None:
     """Byte for byte where records are lines, else written anew."""
     ((node, conversion),) = one.conversions.items()
     made = replace(one.judgements[0], lines=conversion.kinds)
@@ -399,7 +280,7 @@ def _reject(one: _Taken, file: BinaryIO) -> None:
     formats.write(file, one.dialect, names, ({node: frame} for frame in again))
 
 
-def _why(result: Transformation, one: _Taken, style: Style, file: BinaryIO) -> None:
+def _why(result: Transformation, one: Taken, style: Style, file: BinaryIO) -> None:
     """Every finding at error level of both ends, in the order of the records."""
     found = Findings()
     found.extend(one.judgements[0].findings)

@@ -14,7 +14,8 @@ from medpay_cli import config, dialects, layouts, mappings, sampling
 from medpay_cli.errors import MedpayError
 
 FAULTS = ("L101", "L102", "L103", "L104", "L108", "B101", "F101")
-FLAT = [name for name in config.names(config.MAPPING) if mappings.load(name).source]
+SIDED = [name for name in config.names(config.MAPPING) if mappings.load(name).source]
+FLAT = [name for name in SIDED if "group" not in mappings.load(name).document]
 NESTED = [name for name in dialects.names() if dialects.load(name).nodes]
 SEEDS = range(3)
 
@@ -165,3 +166,53 @@ def test_a_message_comes_back_from_the_other_of_xml_and_json(tmp_path, name):
         assert (answer.exit_code, answer.err) == (0, ""), out
     assert (tmp_path / "third").read_bytes() == (tmp_path / "again").read_bytes() == (tmp_path / "first").read_bytes()
     assert layouts.load(first).names
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_totals_of_groups_are_those_of_the_accepted_records(tmp_path, seed):
+    content = sampled("settlement", "tsv:settlement", 300, seed, FAULTS)
+    (tmp_path / "in.tsv").write_bytes(content)
+    answer = medpay(
+        "transform", tmp_path / "in.tsv", "--mapping", "settlement-to-nhsa-3201", "--dialect", "tsv", "--to-dialect",
+        "csv", "-o", tmp_path / "out.csv", "--accepted-only", "--format", "json", "--set",
+        "stmt_begndate=2024-03-01", "--set", "stmt_enddate=2024-03-31",
+    )  # fmt: skip
+    # Every group needs its three columns, which no settlement has to have.
+    assert {one["code"] for one in answer.json["target"]["findings"]} <= {"L101", "L104"}
+    mapping = MAPPING_OF_ALL.replace("FOLDER", str(tmp_path))
+    (tmp_path / "sums.toml").write_text(mapping, encoding="utf-8")
+    (tmp_path / "sums.json").write_text(SUMS, encoding="utf-8")
+    answer = medpay(
+        "transform", tmp_path / "in.tsv", "--mapping", tmp_path / "sums.toml", "--dialect", "tsv", "-o",
+        tmp_path / "sums.csv", "--accepted-only", "--format", "json",
+    )  # fmt: skip
+    came = rows(content, None, "\t")
+    gone = rows((tmp_path / "sums.csv.rejected").read_bytes(), None, "\t")
+    bad = [record for record in gone if record]
+    kept = [record for record in came if record and record not in bad]
+    expected: dict[str, list[Decimal | int]] = {}
+    for record in kept:
+        group = expected.setdefault(record["insutype"], [Decimal(0), Decimal(0), 0])
+        group[0] += Decimal(record["medfee_sumamt"])
+        group[1] += Decimal(record["medfee_sumamt"]) - Decimal(record["acct_pay"])
+        group[2] += 1
+    found = {one["insutype"]: [Decimal(one["medfee"]), Decimal(one["rest"]), int(one["count"])] for one in
+             rows((tmp_path / "sums.csv").read_bytes(), None, ",")}  # fmt: skip
+    assert found == expected
+    assert list(found) == sorted(expected)
+    assert answer.json["records"] == {"in": 300, "out": len(kept), "rejected": len(gone), "left_out": 0}
+
+
+MAPPING_OF_ALL = """\
+title = { zh = "x", en = "x" }
+group = ["insutype"]
+from = { layout = "settlement.v1", dialect = "tsv" }
+to = { layout = "FOLDER/sums.json", dialect = "csv" }
+sums = { whole = "medfee_sumamt", rest = "medfee_sumamt - acct_pay" }
+columns = { insutype = "insutype", medfee = "whole", rest = "rest", count = "records" }
+"""
+SUMS = """{"$id": "medpay:layouts/sums.v1", "title": "s", "x-en": "s", "type": "object", "x-key": ["insutype"],
+"properties": {"insutype": {"type": "string", "title": "i", "x-en": "i"},
+"medfee": {"type": "number", "format": "money", "x-digits": 20, "x-scale": 2, "title": "m", "x-en": "m"},
+"rest": {"type": "number", "format": "money", "x-digits": 20, "x-scale": 2, "title": "r", "x-en": "r"},
+"count": {"type": "number", "format": "decimal", "x-digits": 10, "x-scale": 0, "title": "c", "x-en": "c"}}}"""

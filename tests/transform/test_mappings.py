@@ -86,7 +86,7 @@ def test_the_coverage_is_shown(tmp_path):
     shown = answer.out.decode().splitlines()
     assert shown[:2] == [
         "bill.v1 → claim.v1  bills to claims",
-        "8: expression 5, code table 1, constant 1, declared empty 1",
+        "8: expression 5, code table 1, constant 1, given at the run 0, declared empty 1",
     ]
     assert [line.split("  ")[0] for line in shown[4:]] == [
         "claim_no", "kind", "amount", "made", "fund", "person", "party", "memo",
