@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from medpay_cli import dialects, judging, layouts, plans, publishing, recognition
 from medpay_cli.converting import Conversion, Target, convert
-from medpay_cli.dialects import Dialect
+from medpay_cli.dialects import Dialect, Node
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.formats.archive import Input
 from medpay_cli.judging import Judgement, Terms
@@ -33,10 +33,11 @@ class Taken:
 
 @dataclass(frozen=True)
 class Chosen:
-    """How the target is written: its layouts and its dialect."""
+    """How the target is written: its layouts and its dialect; or each node as a file of its own in a zip archive."""
 
     parts: Parts
     dialect: Dialect
+    members: Mapping[str | None, Dialect] = field(default_factory=dict)
 
 
 @dataclass
@@ -65,12 +66,16 @@ class Binding:
         except ReadError as err:
             unread = judging.blank(source, next(iter(parts.values())), written)
             return Taken(source, parts, written, [judging.unreadable(unread, err)], {})
-        targets = self._targets(parts, written)
+        targets = self._targets(source, parts, written)
         made, conversions = convert(source, parts, written, targets, self.terms)
         return Taken(source, parts, written, made, conversions)
 
     def _source(self, source: Input) -> tuple[Parts, Dialect]:
         """What somebody names, else what the mapping names, else what is recognised."""
+        node = self._node(source)
+        if node is not None:
+            form = self.dialect or publishing.format_by(Path(source.member or source.path)) or "csv"
+            return fitted(dialects.load(_full(form, node.layout) or form, self.partner), node.layout)
         usual = self.mapping.source
         layout = self.layout or (usual.layout if usual else None)
         dialect = _full(self.dialect or (usual.dialect if usual else None), layout)
@@ -89,9 +94,12 @@ class Binding:
             written = written.fitted(parts[None].names)
         return parts, replace(written, layout=layout or written.layout)
 
-    def _targets(self, parts: Parts, written: Dialect) -> dict[str | None, Target]:
+    def _targets(self, source: Input, parts: Parts, written: Dialect) -> dict[str | None, Target]:
         """Which node of the target each node of the source goes to. Raises MedpayError."""
         if self.mapping.source is None or self.mapping.target is None:
+            if (member := self._node(source)) is not None:
+                self.target = self.target or Chosen(*fitted(dialects.load(self.to_dialect or "", self.partner)))
+                return {None: Target(plans.identity(parts[None]), member.name, self.target.dialect)}
             chosen = self._identity(parts, written)
             alone = next(iter(chosen.parts)) if len(parts) == len(chosen.parts) == 1 else None
             return {
@@ -107,10 +115,24 @@ class Binding:
         self.after = made if made.plan.before else None
         return {node: replace(made, plan=made.plan.before or made.plan)}
 
+    def _node(self, source: Input) -> Node | None:
+        """The node of the target whose records an input holds, by its name: files that were nodes of a message."""
+        if self.mapping.source is not None or self.to_dialect in (None, *dialects.generic()):
+            return None
+        stem = Path(source.member or source.path).name.split(".")[0]
+        nodes = dialects.load(self.to_dialect or "", self.partner).nodes
+        return next((node for node in nodes if node.name == stem), None) if len(nodes) > 1 else None
+
     def _identity(self, parts: Parts, written: Dialect) -> Chosen:
         """The same layouts in the dialect that is asked for, else by the ending of the file, else the source's own."""
         if len(parts) == 1:
             return self._chosen(next(iter(parts.values())), written)
+        word = self.to_dialect or publishing.format_by(self.out)
+        if word in dialects.generic() and self.out.suffix.lower() == ".zip":
+            members = {one.name: dialects.load(f"{word}:{one.layout}", self.partner) for one in written.nodes}
+            ready = {node: one.fitted(parts[node].names) for node, one in members.items()}
+            self.target = Chosen(parts, next(iter(ready.values())), ready)
+            return self.target
         chosen = self.target or Chosen(*fitted(dialects.load(self.to_dialect or written.name, self.partner)))
         if {node: one.schema for node, one in chosen.parts.items()} != {
             node: one.schema for node, one in parts.items()

@@ -80,6 +80,19 @@ def publish_whole(out: Path, dialect: Dialect, write: Callable[[BinaryIO], None]
         return outputs[0].tell()
 
 
+def publish_members(
+    out: Path, members: Mapping[str, tuple[Dialect, Callable[[BinaryIO], None]]], beside: Beside
+) -> int:
+    """Write an archive of several files, each named and in its dialect; its size."""
+    with files.together(out, *beside) as outputs:
+        with zipfile.ZipFile(outputs[0], "w") as archive:
+            for name, (dialect, write) in members.items():
+                with archive.open(_member(name, dialect), "w", force_zip64=True) as inner:
+                    write(cast("BinaryIO", inner))
+        _write_beside(beside, outputs[1:])
+        return outputs[0].tell()
+
+
 def _by_size(out: Path, dialect: Dialect, frames: Frames, most: int, write: Write, beside: Beside) -> list[Part]:
     """Parts as large as they may be, put together aside: nobody knows how many there will be."""
     queue = _Queue(frames)
@@ -155,16 +168,23 @@ def _numbered(out: Path, number: int) -> Path:
 def _packed(file: BinaryIO, path: Path, dialect: Dialect) -> Iterator[BinaryIO]:
     """Where the records of a file go: into the only member of a `.zip`, through gzip for `.gz`, else as they are."""
     if path.suffix.lower() == ".zip":
-        member = zipfile.ZipInfo(path.stem + ("" if Path(path.stem).suffix else _suffix(dialect)), EPOCH)
-        member.compress_type = zipfile.ZIP_DEFLATED
-        member.external_attr = 0o600 << 16
-        with zipfile.ZipFile(file, "w") as archive, archive.open(member, "w", force_zip64=True) as inner:
+        with (
+            zipfile.ZipFile(file, "w") as archive,
+            archive.open(_member(path.stem, dialect), "w", force_zip64=True) as inner,
+        ):
             yield cast("BinaryIO", inner)
     elif path.suffix.lower() == ".gz":
         with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as inner:
             yield cast("BinaryIO", inner)
     else:
         yield file
+
+
+def _member(name: str, dialect: Dialect) -> zipfile.ZipInfo:
+    member = zipfile.ZipInfo(name if Path(name).suffix else name + _suffix(dialect), EPOCH)
+    member.compress_type = zipfile.ZIP_DEFLATED
+    member.external_attr = 0o600 << 16
+    return member
 
 
 def _suffix(dialect: Dialect) -> str:

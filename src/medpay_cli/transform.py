@@ -182,6 +182,20 @@ def _write(
         formats.write(file, written, names, nesting.chunks(written, {node: frames(node) for node in balance}))
         _prove(result, taken, balance)
 
+    if chosen.members:
+        # A file without records is none: nobody could judge it.
+        full = [node for node in chosen.members if any(of.accepted for of in conversions if of.target.node == node)]
+
+        def member(node: str | None, file: BinaryIO) -> None:
+            records: Iterator[nesting.Chunk] = ({None: frame} for frame in frames(node))
+            formats.write(file, chosen.members[node], {None: names[node]}, records)
+            if node == full[-1]:
+                _prove(result, taken, balance)
+
+        members = {str(node): (chosen.members[node], partial(member, node)) for node in full}
+        size = publishing.publish_members(result.out, members, beside)
+        result.parts = [Part(result.out, result.records["out"], size)]
+        return True
     if len(balance) > 1:
         if limit != Limit():
             raise MedpayError("split_nodes", dialect=written.name)

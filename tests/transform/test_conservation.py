@@ -216,3 +216,23 @@ SUMS = """{"$id": "medpay:layouts/sums.v1", "title": "s", "x-en": "s", "type": "
 "medfee": {"type": "number", "format": "money", "x-digits": 20, "x-scale": 2, "title": "m", "x-en": "m"},
 "rest": {"type": "number", "format": "money", "x-digits": 20, "x-scale": 2, "title": "r", "x-en": "r"},
 "count": {"type": "number", "format": "decimal", "x-digits": 10, "x-scale": 0, "title": "c", "x-en": "c"}}}"""
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize("name", NESTED)
+def test_a_message_comes_back_from_a_file_for_each_node(tmp_path, name, form):
+    nodes = dialects.load(name).nodes
+    (tmp_path / "first").write_bytes(sampled(nodes[0].layout, name, 12, 3, ()))
+    if len(nodes) == 1:
+        target, source, words = tmp_path / "node", tmp_path / "node", ("--dialect", f"{form}:{nodes[0].layout}")
+    else:
+        target, source, words = tmp_path / "nodes.zip", f"{tmp_path / 'nodes.zip'}!/*", ()
+    identity = ("--mapping", "identity")
+    steps = (
+        (tmp_path / "first", *identity, "--dialect", name, "--to-dialect", form, "-o", target),
+        (source, *identity, *words, "--to-dialect", name, "-o", tmp_path / "again"),
+    )
+    for step in steps:
+        answer = medpay("transform", *step)
+        assert (answer.exit_code, answer.err) == (0, "")
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "first").read_bytes()

@@ -44,7 +44,8 @@ def followed(tmp_path):
     done = {}
     for line in (line for block in blocks("sh") for line in block.splitlines()):
         done[line] = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", line], cwd=tmp_path, env=env, text=True, capture_output=True, check=False,
+            ["bash", "-euo", "pipefail", "-c", line], cwd=tmp_path, env=env, text=True, capture_output=True,
+            check=False,
         )  # fmt: skip
     return tmp_path, done
 
