@@ -106,14 +106,20 @@ class Binding:
                 node: Target(plans.identity(layout), node if len(parts) > 1 else alone, chosen.dialect)
                 for node, layout in parts.items()
             }
-        wanted = layouts.load(self.mapping.source.layout)
+        if self.mapping.nodes:
+            chosen = self.target = self.target or Chosen(
+                *fitted(dialects.load(self.to_dialect or str(self.mapping.target.dialect), self.partner))
+            )
+            made = self.mapping.of_nodes(parts, chosen.parts)
+            return {node: Target(plan, goes_to, chosen.dialect) for node, (goes_to, plan) in made.items()}
+        wanted = layouts.load(str(self.mapping.source.layout))
         node, layout = _only(parts, wanted, self.layout, written)
-        target = layouts.load(self.mapping.target.layout)
+        target = layouts.load(str(self.mapping.target.layout))
         chosen = self._chosen(target)
         goes_to = _only(chosen.parts, target, None, chosen.dialect)[0]
-        made = Target(self.mapping.plan(layout, target, self.given), goes_to, chosen.dialect)
-        self.after = made if made.plan.before else None
-        return {node: replace(made, plan=made.plan.before or made.plan)}
+        whole = Target(self.mapping.plan(layout, target, self.given), goes_to, chosen.dialect)
+        self.after = whole if whole.plan.before else None
+        return {node: replace(whole, plan=whole.plan.before or whole.plan)}
 
     def _node(self, source: Input) -> Node | None:
         """The node of the target whose records an input holds, by its name: files that were nodes of a message."""
@@ -148,7 +154,7 @@ class Binding:
             name = self.to_dialect or usual or by_name or (source.name if source else None)
             if name is None:
                 raise MedpayError("no_target_dialect", mapping=self.mapping.name, path=self.out)
-            layout = self.mapping.target.layout if self.mapping.target else self._written_as(source)
+            layout = str(self.mapping.target.layout) if self.mapping.target else self._written_as(source)
             dialect = dialects.load(_full(name, layout) or name, self.partner)
             if dialect.nodes:
                 parts, ready = fitted(dialect)

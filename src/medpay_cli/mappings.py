@@ -6,19 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from medpay_cli import config, layouts, plans
+from medpay_cli import config, dialects, layouts, plans
 from medpay_cli.config import Document
 from medpay_cli.errors import MedpayError
 from medpay_cli.layouts import Layout
+from medpay_cli.parts import Parts, fitted
 from medpay_cli.plans import Plan
 
 
 @dataclass(frozen=True)
 class Side:
-    """The layout of a side, its dialect unless somebody says otherwise, and names of columns that may stand in a source
-    beside those of its dialect."""
+    """The layout of a side (none where it is a message of several nodes), its dialect unless somebody says otherwise,
+    and names of columns that may stand in a source beside those of its dialect."""
 
-    layout: str
+    layout: str | None
     dialect: str | None = None
     headings: Mapping[str, str] = field(default_factory=dict)
 
@@ -32,6 +33,22 @@ class MappingFile:
     source: Side | None = None
     target: Side | None = None
 
+    @property
+    def nodes(self) -> dict[str, Document]:
+        """Of messages: node of the target → what becomes of the records of a node of the source."""
+        return dict(self.document.get("nodes", {}))
+
+    def of_nodes(self, source: Parts, target: Parts) -> dict[str, tuple[str, Plan]]:
+        """Node of the source → node of the target, and the plan between them. Raises MedpayError."""
+        made: dict[str, tuple[str, Plan]] = {}
+        for node, said in self.nodes.items():
+            before = said["from"]
+            if before in made or before not in source or node not in target:
+                raise MedpayError("mapping_nodes", path=self.name, source=before, target=node)
+            document = {key: value for key, value in said.items() if key != "from"}
+            made[before] = node, plans.held(f"{self.name} [nodes.{node}]", document, source[before], target[node], {})
+        return made
+
     def plan(self, source: Layout, target: Layout, given: Mapping[str, str] | None = None) -> Plan:
         """Hold it against both layouts, with what is given at the run. Raises MedpayError naming what is wrong."""
         return plans.held(self.name, self.document, source, target, given)
@@ -44,17 +61,22 @@ def load(name: str) -> MappingFile:
     return MappingFile(name, document, *sides)
 
 
-def checked(name: str) -> Plan:
-    """A mapping held against the layouts that it names itself. Raises MedpayError; the identity has none."""
+def checked(name: str) -> list[Plan]:
+    """A mapping held against the layouts that it names itself, node by node. Raises MedpayError; the identity of any
+    layout names none."""
     found = load(name)
     if found.source is None or found.target is None:
-        raise MedpayError("identity_has_no_layouts", name=name)
-    return found.plan(layouts.load(found.source.layout), layouts.load(found.target.layout))
+        return []
+    if found.nodes:
+        source, target = (fitted(dialects.load(str(side.dialect)))[0] for side in (found.source, found.target))
+        return [plan for _, plan in found.of_nodes(source, target).values()]
+    return [found.plan(layouts.load(str(found.source.layout)), layouts.load(str(found.target.layout)))]
 
 
 def _side(said: Document, name: str) -> Side:
     dialect = _beside(said["dialect"], name) if "dialect" in said else None
-    return Side(_beside(said["layout"], name), dialect, said.get("headings", {}))
+    layout = _beside(said["layout"], name) if "layout" in said else None
+    return Side(layout, dialect, said.get("headings", {}))
 
 
 def _beside(text: str, name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from medpay_cli import config, dialects, layouts, mappings, messages
-from medpay_cli.config import Kind
+from medpay_cli.config import Document, Kind
 from medpay_cli.layouts import Field
 from medpay_cli.messages import Language
 from medpay_cli.plans import WAYS, Plan
@@ -63,7 +63,15 @@ def _layout(name: str, lang: Language) -> str:
 
 def _mapping(name: str, lang: Language) -> str:
     """Every target column and where it comes from, and how many come from where."""
-    plan, words = mappings.checked(name), messages.labels(lang)
+    found, words = mappings.load(name), messages.labels(lang)
+    texts = [
+        _plan(plan, document, words, lang)
+        for plan, document in zip(mappings.checked(name), list(found.nodes.values()) or [found.document], strict=True)
+    ]
+    return "\n".join([str(found.document["title"][lang]), "", *texts])
+
+
+def _plan(plan: Plan, document: Document, words: dict[str, str], lang: Language) -> str:
     unfilled = plan.unfilled or {}
     rows = [
         [
@@ -76,9 +84,9 @@ def _mapping(name: str, lang: Language) -> str:
     ]
     counted = [(way, sum(one.way == way for one in plan.columns)) for way in WAYS]
     counts = ", ".join(f"{words[way]} {count}" for way, count in counted)
-    document = mappings.load(name).document
+    source = (plan.before or plan).source.id
     lines = [
-        f"{plan.source.id} → {plan.target.id}  {document['title'][lang]}",
+        f"{source} → {plan.target.id}",
         f"{len(plan.columns)}: {counts}",
         *([f"{words['only_where']}: {document['where']}"] if "where" in document else []),
         *([f"{words['grouped_by']}: {', '.join(document['group'])}"] if "group" in document else []),

@@ -96,7 +96,7 @@ def transform(
     """
     used = mappings.load(mapping)
     paths = list(paths)
-    if given and used.source is None:
+    if given and (used.source is None or used.nodes):
         raise MedpayError("mapping_asked", path=mapping, names="-", given=", ".join(given))
     files.check_targets((out,), paths)
     reading = Binding(used, out, layout, dialect, to_dialect, given or {}, terms or Terms(), partner)

@@ -61,7 +61,8 @@ def layout(name: str, properties: dict, *required: str, key: tuple[str, ...] = (
     """A layout as a document."""
     titled = {code: {"title": code, "x-en": code, **body} for code, body in properties.items()}
     document = {"$id": f"medpay:layouts/{name}.v1", "title": name, "x-en": name, "type": "object", "properties": titled}
-    return json.dumps({**document, "required": list(required), "x-key": list(key)})
+    more = {"required": list(required), "x-key": list(key)}
+    return json.dumps({**document, **{name: names for name, names in more.items() if names}})
 
 
 def folder(path: Path, bills: str = BILLS, mapping: str = MAPPING) -> Path:
