@@ -2,7 +2,8 @@
 
 The meaning is JSON Schema's, with python-jsonschema as the oracle in tests. What a cell *is* follows from its
 text: absent (null), a number where the field is not declared text and the grammar of `money.NUMBER` fits,
-else a string. A violated `type` silences the field's other keywords: one cause, one finding.
+else a string. A violated `type` silences the field's other keywords: one cause, one finding. So does any of them the
+annotation `x-open-codes`: what is malformed is no unknown code.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from medpay_cli import characters, money
-from medpay_cli.layouts import Field, Layout
+from medpay_cli.layouts import Field, Layout, code_list
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,23 @@ def amounts(flagged: Flagged, fields: Sequence[Field], row: str) -> pl.DataFrame
     )
 
 
+def fitting(flagged: Flagged, typed: pl.DataFrame, fields: Sequence[Field], row: str) -> pl.DataFrame:
+    """These fields as rules see them, record by record: as they are `typed`, or text; null where a cell violates its
+    layout, so that one cause makes one finding."""
+    columns = {one.name: typed[one.name] if one.name in typed.columns else flagged.text[one.name] for one in fields}
+    lost: dict[str, list[pl.Series]] = {}
+    for check, rows in flagged.violations:
+        if check.field.name in columns:
+            lost.setdefault(check.field.name, []).append(rows[row])
+    frame = pl.DataFrame(columns)
+    if not lost:
+        return frame
+    return frame.with_columns(
+        pl.when(~flagged.text[row].is_in(pl.concat(rows).implode())).then(name).alias(name)
+        for name, rows in lost.items()
+    )
+
+
 def is_outside(field: Field) -> pl.Expr:
     """Where an amount is there but cannot be read."""
     return pl.col(field.name).is_not_null() & typed(field).is_null()
@@ -142,6 +160,12 @@ def _field_checks(field: Field) -> list[Check]:
             Check(CODES[keyword], field, violated, _suspected(field, column, keyword, value, violated),
                   _expected(field, keyword, value))
         )  # fmt: skip
+    if field.open_codes:
+        listed = list(code_list(field.open_codes))
+        unknown = column.is_not_null() & ~_one_of(field, column, listed)
+        malformed = (check.violated for check in checks)
+        alone = (unknown & ~pl.any_horizontal(pl.lit(value=False), *malformed)).fill_null(value=False)
+        checks.append(Check(CODES["x-open-codes"], field, alone, unknown, field.open_codes))
     return checks
 
 
@@ -241,6 +265,7 @@ def _datetime(field: Field, column: pl.Expr) -> pl.Expr:
 CODES = {
     "required": "L101", "type": "L102", "format": "L103", "enum": "L104", "const": "L105",
     "pattern": "L106", "minLength": "L107", "maxLength": "L108", "minimum": "L109", "maximum": "L110",
+    "x-open-codes": "L111",
 }  # fmt: skip
 
 FORMATS: dict[str, Callable[[Field, pl.Expr], pl.Expr]] = {

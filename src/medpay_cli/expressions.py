@@ -321,13 +321,15 @@ def _arguments(tokens: list[str], opening: int) -> tuple[list[list[str]], int]:
 def _product(calls: _Calls, texts: list[str]) -> tuple[pl.Expr, Kind]:
     """A price times a quantity, to the fen."""
     (first, left), (second, right) = map(calls.amount, texts)
-    return money.product(first, second, left.scale + right.scale, 2), Kind("amount", left.whole + right.whole + 1, 2)
+    return money.exact_product(first, second, left.scale + right.scale, 2), Kind(
+        "amount", left.whole + right.whole + 1, 2
+    )
 
 
 def _share(calls: _Calls, texts: list[str]) -> tuple[pl.Expr, Kind]:
     """A part of an amount, rounded to the amount's scale: `[[splits]]` gives what is left to a party."""
     (whole, left), (ratio, right) = map(calls.amount, texts)
-    made = money.product(whole, ratio, left.scale + right.scale, left.scale)
+    made = money.exact_product(whole, ratio, left.scale + right.scale, left.scale)
     return made, Kind("amount", left.whole + right.whole + 1, left.scale)
 
 

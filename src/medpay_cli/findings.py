@@ -214,6 +214,8 @@ class FileVerdict:
     is_read: bool = True
     # Whose habits the dialect was read with, where it is not the shipped one.
     partner: str | None = None
+    # Whether its lines are lines of text, and no rows of a sheet.
+    is_text: bool = True
 
 
 @dataclass
@@ -228,6 +230,10 @@ class Outcome:
     sensitivity: dict[str, str]
     # Fields of numbers, days or codes: whatever else stands in them may be somebody's name or number.
     plain: frozenset[str] = frozenset()
+    # Rules that could not be held: code, what is missing, and where only some records lack a value how many.
+    not_judged: list[dict[str, Any]] = field(default_factory=list)
     # Codes that were left out, and the prefixes of the only ones that were held.
     ignored: tuple[str, ...] = ()
     selected: tuple[str, ...] = ()
+    # The severity from which findings make the exit code 1.
+    fail_on: str = ERROR

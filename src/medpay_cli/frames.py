@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -38,6 +39,8 @@ class Frames:
         self._held: list[pl.DataFrame] = []
         self._rows = 0
         self._file: BinaryIO | None = None
+        # One query may read the same frames twice at a time.
+        self._reading = threading.Lock()
         # Where each block ends, its columns, and what is added to which of them when it is read.
         self._blocks: list[tuple[int, Columns, Mapping[str, int]]] = []
 
@@ -64,8 +67,10 @@ class Frames:
         begin = 0
         for end, once, shift in self._blocks:
             file = cast("BinaryIO", self._file)
-            file.seek(begin)
-            frame = pl.read_ipc(io.BytesIO(file.read(end - begin)))
+            with self._reading:
+                file.seek(begin)
+                block = file.read(end - begin)
+            frame = pl.read_ipc(io.BytesIO(block))
             for rows in frame.iter_slices(self.AT_ONCE):
                 yield rows.with_columns(pl.col(name) + number for name, number in shift.items()).select(
                     pl.lit(value, dtype).alias(name) if dtype is not None else name for name, dtype, value in once

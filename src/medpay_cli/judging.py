@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
 from functools import partial
-from typing import BinaryIO, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import polars as pl
 
-from medpay_cli import checks, control, files, findings, formats, money, repeats
-from medpay_cli.checks import Check, Flagged
+from medpay_cli import checks, control, files, findings, formats, money, repeats, rules
+from medpay_cli.checks import Flagged
 from medpay_cli.control import Declared
 from medpay_cli.dialects import RECORDS, Dialect
 from medpay_cli.errors import InternalError, MedpayError, ReadError
@@ -21,8 +22,13 @@ from medpay_cli.findings import ERROR, FileVerdict, Findings, Some
 from medpay_cli.formats import LINE, PATH, ROW, Batch, LineKind, lines
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.text.header import named, split_counts
+from medpay_cli.frames import Frames
 from medpay_cli.layouts import Layout
+from medpay_cli.partners import Profile
 from medpay_cli.repeats import CANDIDATE_ROW, MARK, Candidates, Keys
+from medpay_cli.rules import EXPECTED, Held, together
+from medpay_cli.rules.together import NUMBER, Together
+from medpay_cli.waivers import WAIVED, Waiver
 
 T = TypeVar("T")
 VALID, FOUND, NOT_JUDGED, STRUCTURE_ONLY = "valid", "findings", "not_judged", "structure_only"
@@ -32,22 +38,35 @@ CUT_OFF, UNDECODABLE = "F206", "F102"
 REPEATED = "B101"
 FINDINGS_AT_ONCE = 200_000
 EMPTY = "F208"
+EXPIRED = "B901"
 
 Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 Whole = np.ndarray[tuple[int], np.dtype[np.uint64]]
-Again = Callable[[repeats.Flags], Iterator[pl.DataFrame]]
-Also = Callable[[Batch, Flagged, pl.DataFrame, repeats.Flags], T]
+Flags = repeats.Flags
+Again = Callable[[Flags], Iterator[pl.DataFrame]]
+Also = Callable[[Batch, Flagged, pl.DataFrame, Flags], T]
 
 
 @dataclass(frozen=True)
 class Terms:
-    """On what terms a file is judged: the encoding asked for (before what the dialect declares), which rules apply
-    (code prefixes; none selected means all), what was declared of it, after how many records (or some more) it is
-    left, and who is told of every batch's records."""
+    """On what terms a file is judged.
+
+    The encoding asked for (before what the dialect declares); which rules apply (code prefixes; none selected means
+    all), how a partner's profile holds them, who answers for what they find, on which day, whether rules about whole
+    records are held at all; what was gathered of other files that it is held against (by record kind), or whether it is
+    gathered here for such; what was declared of the file; after how many records (or some more) it is left; who is told
+    of every batch's records.
+    """
 
     encoding: str | None = None
     selected: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    profile: Profile = field(default_factory=Profile)
+    waivers: tuple[Waiver, ...] = ()
+    as_of: date = field(default_factory=date.today)
+    with_rules: bool = True
+    against: Mapping[str, Frames] = field(default_factory=dict)
+    gathers: bool = False
     declared: Declared = field(default_factory=Declared)
     allow_empty: bool = False
     at_most: int | None = None
@@ -57,13 +76,33 @@ class Terms:
         """Whether a rule is held."""
         if findings.always_applies(code):
             return True
+        if self.profile.severity.get(code) == "off":
+            return False
         return (not self.selected or code.startswith(self.selected)) and not code.startswith(self.ignored or ("-",))
+
+    def severity(self, code: str) -> str:
+        """What a finding is to this partner."""
+        return self.profile.severity.get(code) or findings.severity(code)
+
+
+class Violation(NamedTuple):
+    """Records of a batch in which something about a field is wrong: its places, the key, the field, and EXPECTED
+    where it differs by record."""
+
+    code: str
+    field: str
+    rows: pl.DataFrame
+    expected: str | None = None
+    severity: str = ERROR
 
 
 @dataclass(frozen=True)
 class Judgement(Generic[T]):
     """The verdict on the records of one node, their findings, what `also` made of each batch, what each line is
     (LineKind), or each record where a format has no lines, and a way to read some records again (see `formats.again`).
+
+    `not_judged` says of rules that could not be held what they lack, and in how many records a value for them;
+    `gathered` holds the columns that rules about several records look at.
     """
 
     verdict: FileVerdict
@@ -71,12 +110,14 @@ class Judgement(Generic[T]):
     also: list[T] = field(default_factory=list)
     lines: BinaryIO = field(default_factory=files.spool)
     again: Again = lambda _: iter(())
+    not_judged: list[dict[str, Any]] = field(default_factory=list)
+    gathered: Frames = field(default_factory=Frames)
 
 
 @dataclass(frozen=True)
 class Judged(Generic[T]):
-    """One batch: findings (rows within the batch), rejected records, sums of readable cells, what each line is, and
-    the fingerprints of the keys."""
+    """One batch: findings (rows within the batch), rejected records, sums of readable cells, what each line is, the
+    fingerprints of the keys, and how many records lack a value for a rule."""
 
     found: list[Some]
     rejected: int
@@ -84,19 +125,33 @@ class Judged(Generic[T]):
     rejected_totals: dict[str, Decimal]
     kinds: Bytes
     keys: repeats.Words | None
+    unjudged: dict[str, int]
+    gathered: pl.DataFrame | None
     also: T
 
 
 class Desk(Generic[T]):
     """Where the records of one node are judged: `work` on a batch, in a thread; `take` its result, in order."""
 
-    def __init__(self, layout: Layout, terms: Terms, also: Also[T], into: Callable[[], list[T]] = list) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        terms: Terms,
+        also: Also[T],
+        gathers: tuple[str, ...] = (),
+        into: Callable[[], list[T]] = list,
+    ) -> None:
         self.layout = layout
         self._terms = terms
         self._also = also
         self._into = into
         self._usual = checks.compile_layout(layout)
         self._odd = checks.with_characters(layout, self._usual, terms.applies)
+        self._rules = rules.held(layout, terms.profile, terms.applies, terms.as_of) if terms.with_rules else Held()
+        looked_at = {*gathers, *(one.name for one in self._rules.columns)}
+        self._looked_at = [one for one in layout.fields if one.name in looked_at]
+        self._amounts = [*layout.money, *(one for one in self._looked_at if one.form == "decimal")]
+        self._gathers = gathers
         self.keys = Keys(layout.key) if layout.key and terms.applies(REPEATED) else None
 
     def begin(
@@ -108,6 +163,7 @@ class Desk(Generic[T]):
         self.made = Judgement[T](verdict, Findings(), self._into(), again=again or self._again)
         self.lines = self.unfit = 0
         self.widths = Counter[int]()
+        self.unjudged = Counter[str]()
         self.declared: list[Declared] = []
         self.last: Batch | None = None
         if self.keys:
@@ -115,15 +171,22 @@ class Desk(Generic[T]):
 
     def work(self, batch: Batch) -> Judged[T]:
         """Hold a batch against the layout."""
-        keep = [name for name in (ROW, LINE, PATH) if name in batch.text.columns]
-        # Amounts rely on every check; a rule that is left out only finds nothing.
-        flagged = checks.flag(batch.text, self._odd if batch.is_odd else self._usual, (*keep, *self.layout.key))
+        keep = [*(name for name in (ROW, LINE, PATH) if name in batch.text.columns), *self.layout.key]
+        # Amounts and rules rely on every check; a check that is left out only finds nothing.
+        flagged = checks.flag(batch.text, self._odd if batch.is_odd else self._usual, keep)
+        typed = checks.amounts(flagged, self._amounts, ROW)
+        amounts = typed.select(one.name for one in self.layout.money)
+        fitting = checks.fitting(flagged, typed, self._looked_at, ROW)
+        broken, unjudged = self._rules.broken(fitting, batch.text, keep)
         applies = self._terms.applies
-        flagged = replace(flagged, violations=[one for one in flagged.violations if applies(one[0].code)])
-        amounts = checks.amounts(flagged, self.layout.money, ROW)
+        violations = [
+            *(Violation(check.code, check.field.name, rows, check.expected) for check, rows in flagged.violations),
+            *(Violation(*one) for one in broken),
+        ]
+        violations = [weighed for one in violations if applies(one.code) for weighed in self._weighed(one)]
         left_out = [code for code in batch.faults["code"].unique() if not applies(code)]
         faults = batch.faults.filter(~pl.col("code").is_in(left_out)) if left_out else batch.faults
-        faulty = [rows[ROW] for check, rows in flagged.violations if findings.severity(check.code) == ERROR]
+        faulty = [one.rows[ROW] for one in violations if one.severity == ERROR]
         wrong_at_reading = faults.filter(pl.col("severity") == ERROR)["row"].drop_nulls()
         fine = np.zeros(batch.records, np.bool_)
         rows = batch.text[ROW].to_numpy() - 1
@@ -135,12 +198,14 @@ class Desk(Generic[T]):
         kinds = batch.kinds.copy()
         kinds[np.flatnonzero(kinds == LineKind.RECORD)[~fine]] = LineKind.REJECTED
         return Judged(
-            found=list(self._found(batch, flagged, faults)),
+            found=list(self._found(batch, violations, faults)),
             rejected=batch.records - int(fine.sum()),
             totals=money.sums(amounts),
             rejected_totals=money.sums(rejected),
             kinds=kinds,
             keys=self._fingerprints(batch, rows),
+            unjudged=unjudged,
+            gathered=fitting.select(batch.text[ROW].alias(NUMBER), *self._gathers) if self._gathers else None,
             also=self._also(batch, flagged, amounts, fine),
         )
 
@@ -152,39 +217,66 @@ class Desk(Generic[T]):
         words[rows] = self.keys.fingerprints(batch.text)
         return words
 
-    def _found(self, batch: Batch, flagged: Flagged, faults: pl.DataFrame) -> Iterator[Some]:
+    def _found(self, batch: Batch, violations: list[Violation], faults: pl.DataFrame) -> Iterator[Some]:
         """The findings of a batch in order; where there are many, from a few records at a time in bounded memory."""
         place = {
             "file": pl.lit(files.shown(self.source.path), pl.String),
             "member": pl.lit(self.source.member, pl.String),
             "node": pl.lit(batch.node, pl.String),
         }
-        count = faults.height + sum(rows.height for _, rows in flagged.violations)
+        count = faults.height + sum(one.rows.height for one in violations)
         by, most = ("line", batch.lines) if batch.lines else ("row", batch.records)
         most = max(most, 1)  # something may be wrong where there is no record
         step = max(most * FINDINGS_AT_ONCE // max(count, 1), 1)
         for first in range(1, most + 1, step) if count else ():
             frames = []
-            for kind, (check, rows) in enumerate([(None, faults), *flagged.violations]):
-                at = by if kind == 0 else {"line": LINE, "row": ROW}[by]
+            for one in (None, *violations):
+                rows = faults if one is None else one.rows
+                at = by if one is None else {"line": LINE, "row": ROW}[by]
                 near = pl.col(at).is_between(first, first + step - 1)
                 if first == 1:
                     near |= pl.col(at).is_null()
                 some = rows.filter(near) if step < most else rows
                 if not some.is_empty():
-                    frames.append(some if check is None else self._of_check(batch, check, some))
+                    frames.append(some if one is None else self._told(batch, one, some))
             if frames:
                 ordered = frames[0] if len(frames) == 1 else pl.concat(frames).sort(*ORDER, maintain_order=True)
                 yield Some.of(
                     ordered.with_columns(**place), [one for frame in frames for one in findings.counts(frame)]
                 )
 
-    def _of_check(self, batch: Batch, check: Check, rows: pl.DataFrame) -> pl.DataFrame:
-        name = check.field.name
-        column = batch.columns.get(name)
+    def _weighed(self, one: Violation) -> list[Violation]:
+        """What it is to this partner, and which of it somebody answers for."""
+        usual = one._replace(severity=self._terms.severity(one.code))
+        waived = self._waived(one.code, one.field)
+        if waived is None:
+            return [usual]
+        parts = [
+            usual._replace(rows=one.rows.filter(~waived)),
+            usual._replace(rows=one.rows.filter(waived), severity=WAIVED),
+        ]
+        return [part for part in parts if part.rows.height]
+
+    def _waived(self, code: str, name: str) -> pl.Expr | None:
+        """Which records' findings somebody answers for, by their keys; None where nobody does."""
+        covering = [one for one in self._terms.waivers if one.until >= self._terms.as_of]
+        covering = [one for one in covering if one.covers(code, name, self.source.path)]
+        if not covering:
+            return None
+        known = set(self.layout.key)
+        return pl.any_horizontal(
+            pl.all_horizontal(pl.lit(value=True), *(pl.col(part) == text for part, text in one.key.items()))
+            for one in covering
+            if one.key.keys() <= known
+        ).fill_null(value=False)
+
+    def _told(self, batch: Batch, one: Violation, rows: pl.DataFrame) -> pl.DataFrame:
+        column = batch.columns.get(one.field)
         return findings.frame(
-            check.code, rows, row=pl.col(ROW), line=pl.col(LINE), field=name, column=column, value=pl.col(name),
-            expected=check.expected, key=_key(self.layout), path=self._path(rows, name, column),
+            one.code, rows, severity=one.severity, row=pl.col(ROW), line=pl.col(LINE),
+            field=one.field, column=column, value=pl.col(one.field),
+            expected=pl.col(EXPECTED) if one.expected is None else one.expected, key=_key(self.layout),
+            path=self._path(rows, one.field, column),
         )  # fmt: skip
 
     def _path(self, rows: pl.DataFrame, name: str, column: int | None) -> pl.Expr:
@@ -206,6 +298,9 @@ class Desk(Generic[T]):
         self.lines += batch.lines
         self.unfit += batch.records - batch.text.height
         self.widths.update(batch.widths)
+        self.unjudged.update(judged.unjudged)
+        if judged.gathered is not None:
+            made.gathered.add(judged.gathered.with_columns(pl.col(NUMBER) + verdict.records))
         verdict.records += batch.records
         verdict.rejected += judged.rejected
         verdict.totals = _added(verdict.totals, judged.totals)
@@ -215,6 +310,12 @@ class Desk(Generic[T]):
 
     def close(self) -> None:
         """Leave the file unjudged where nothing in it fits, or it cannot be read to its end."""
+        self.made.not_judged.extend(
+            {"code": code, "missing": list(names)} for code, names in self._rules.lacking.items()
+        )
+        self.made.not_judged.extend(
+            {"code": code, "missing": [], "records": count} for code, count in sorted(self.unjudged.items())
+        )
         verdict, found, last = self.made.verdict, self.made.findings, self.last
         if last is None or not verdict.records:
             return
@@ -226,7 +327,7 @@ class Desk(Generic[T]):
             verdict.is_read = False
         elif self.unfit == verdict.records and self.widths:
             permitted = " | ".join(str(width) for width in self.dialect.widths or last.permitted)
-            skipped = self.dialect.above + self.dialect.header
+            skipped = self.dialect.above + self.dialect.heads
             expected = f"{named(self.dialect.delimiter)}: {permitted}"
             _stop(self.made, ReadError("F201", split_counts(self.source, skipped), expected))
         elif self.unfit == verdict.records and UNDECODABLE in codes:
@@ -248,20 +349,15 @@ class Desk(Generic[T]):
             return
         wanted, marks = self.keys.candidates(found)
         gathered = Candidates(self.layout.key)
-        rejected = lines.rejected(self.made.lines)[wanted]
+        rejected = lines.rejected(self.made.lines)
         at = 0
         for text in self.made.again(wanted):
             here = slice(at, at := at + text.height)
-            amounts = (checks.typed(one).alias(_AMOUNT + one.name) for one in self.layout.money)
-            gathered.add(
-                text.select(
-                    pl.col(ROW).alias(CANDIDATE_ROW), LINE, *(PATH,) * (PATH in text.columns), *self.layout.key,
-                    *amounts, pl.Series(MARK, marks[here]), pl.Series(_REJECTED, rejected[here]),
-                )
-            )  # fmt: skip
+            gathered.add(self._candidates(text, rejected).with_columns(pl.Series(MARK, marks[here])))
         times = gathered.times(verdict.records)
-        self.made.findings.merge(self._repeated(gathered, times), "line" if self.lines else "row")
-        lines.reject(self.made.lines, times[1:] > 1)
+        newly = np.zeros(verdict.records, np.bool_)
+        self.made.findings.merge(self._repeated(gathered, times, newly), "line" if self.lines else "row")
+        lines.reject(self.made.lines, newly)
         if verdict.verdict == VALID and self.made.findings.count(ERROR):
             verdict.verdict = FOUND
 
@@ -274,20 +370,71 @@ class Desk(Generic[T]):
         kinds = self.made.lines if self.lines else None
         yield from formats.again(self.source, dialect, self.names, node, kinds, wanted)
 
-    def _repeated(self, gathered: Candidates, times: repeats.Times) -> Iterator[pl.DataFrame]:
-        verdict = self.made.verdict
+    def _repeated(self, gathered: Candidates, times: repeats.Times, rejected: Flags) -> Iterator[pl.DataFrame]:
         for frame in gathered:
             rows = frame[CANDIDATE_ROW].to_numpy()
             counted = frame.with_columns(pl.Series(MARK, times[rows])).filter(pl.col(MARK) > 1)
-            newly = counted.filter(~pl.col(_REJECTED))
-            verdict.rejected += newly.height
-            sums = money.sums(newly.select(pl.col(_AMOUNT + one.name).alias(one.name) for one in self.layout.money))
-            verdict.rejected_totals = _added(verdict.rejected_totals, sums)
-            yield findings.frame(
-                REPEATED, counted, file=verdict.path, member=verdict.member, node=verdict.node,
-                row=pl.col(CANDIDATE_ROW), line=pl.col(LINE), value=pl.col(MARK).cast(pl.String), expected="1",
-                key=_key(self.layout), path=pl.col(PATH) if PATH in frame.columns else None,
-            )  # fmt: skip
+            for one in self._weighed(Violation(REPEATED, "", counted)):
+                if one.severity == ERROR:
+                    self._count_rejected(one.rows)
+                    rejected[one.rows[CANDIDATE_ROW].to_numpy() - 1] = True
+                yield self._of_file(one, value=pl.col(MARK).cast(pl.String), expected="1")
+
+    def judge_together(self, one: Together, gathered: Mapping[str, Frames]) -> None:
+        """Put a finding on every record that a rule about several records finds wrong; only those are read again."""
+        told = together.wrong(one, gathered)
+        verdict = self.made.verdict
+        if told.is_empty() or verdict.verdict == NOT_JUDGED:
+            return
+        wanted = np.zeros(verdict.records, np.bool_)
+        wanted[told[NUMBER].to_numpy() - 1] = True
+        rejected = lines.rejected(self.made.lines)
+        newly = np.zeros(verdict.records, np.bool_)
+
+        def found() -> Iterator[pl.DataFrame]:
+            for text in self._again(wanted):
+                rows = text.join(told, left_on=ROW, right_on=NUMBER, maintain_order="left")
+                weighed = self._weighed(Violation(one.code, one.field, rows))
+                for part in weighed:
+                    if part.severity == ERROR:
+                        here = part.rows[ROW].unique(maintain_order=True)
+                        self._count_rejected(self._candidates(text.filter(pl.col(ROW).is_in(here.implode())), rejected))
+                        newly[here.to_numpy() - 1] = True
+                frames = [
+                    self._of_file(part, field=one.field, value=pl.col(one.field), expected=pl.col(EXPECTED))
+                    for part in weighed
+                ]
+                yield pl.concat(frames).sort("row", maintain_order=True)
+
+        self.made.findings.merge(found(), "line" if self.lines else "row")
+        lines.reject(self.made.lines, newly)
+        if newly.any():
+            verdict.verdict = FOUND
+
+    def _count_rejected(self, records: pl.DataFrame) -> None:
+        """Count the records among these that nothing had rejected yet."""
+        verdict = self.made.verdict
+        newly = records.filter(~pl.col(_REJECTED))
+        verdict.rejected += newly.height
+        sums = money.sums(newly.select(pl.col(_AMOUNT + one.name).alias(one.name) for one in self.layout.money))
+        verdict.rejected_totals = _added(verdict.rejected_totals, sums)
+
+    def _candidates(self, text: pl.DataFrame, rejected: Flags) -> pl.DataFrame:
+        """Records read again, and what rejecting them takes: their amounts, and whether that was done."""
+        amounts = (checks.typed(one).alias(_AMOUNT + one.name) for one in self.layout.money)
+        done = pl.Series(_REJECTED, rejected[text[ROW].to_numpy() - 1])
+        return text.select(
+            pl.col(ROW).alias(CANDIDATE_ROW), LINE, *(PATH,) * (PATH in text.columns), *self.layout.key, *amounts, done
+        )
+
+    def _of_file(self, one: Violation, **columns: Any) -> pl.DataFrame:
+        """Findings on records that were read again."""
+        verdict, rows = self.made.verdict, one.rows
+        return findings.frame(
+            one.code, rows, severity=one.severity, file=verdict.path, member=verdict.member,
+            node=verdict.node, row=pl.col(CANDIDATE_ROW if CANDIDATE_ROW in rows.columns else ROW), line=pl.col(LINE),
+            key=_key(self.layout), path=pl.col(PATH) if PATH in rows.columns else None, **columns,
+        )  # fmt: skip
 
 
 _AMOUNT, _REJECTED = "\x1famount", "\x1frejected"
@@ -313,7 +460,10 @@ def judge_nodes(
     `also` runs on each batch, its flags, its amounts and which of its records are accepted so far, in a thread; its
     results are appended in file order to what `into` gives for the node, anew where the file has to be read anew.
     """
-    desks = {node: Desk(layout, terms, also, partial(into, node)) for node, layout in layouts.items()}
+    held = _Together(layouts, terms)
+    desks = {
+        node: Desk(layout, terms, also, held.columns(layout), partial(into, node)) for node, layout in layouts.items()
+    }
     names = {node: layout.names for node, layout in layouts.items()}
 
     def work(batch: Batch) -> Judged[T]:
@@ -332,7 +482,7 @@ def judge_nodes(
         written = replace(dialect, encoding=text.encoding)
         try:
             formats.read(text, written, names, work, gather)
-            _close(list(desks.values()), terms)
+            _close(list(desks.values()), terms, held)
         except (InternalError, IndexError):
             source.check_unchanged()  # what is read twice must be the same twice
             raise
@@ -345,7 +495,48 @@ def judge_nodes(
     return [desk.made for desk in desks.values()]
 
 
-def _close(desks: list[Desk[T]], terms: Terms) -> None:
+class _Together:
+    """The rules about several records that a file's kinds, and those that it is held against, let us judge."""
+
+    def __init__(self, layouts: Mapping[str | None, Layout], terms: Terms) -> None:
+        self._terms = terms
+        own = {layout.kind: layout.names for layout in layouts.values()}
+        at_hand = {**{kind: next(iter(frames)).columns for kind, frames in terms.against.items()}, **own}
+        self.rules: list[Together] = []
+        self.lacking: list[tuple[str, str, list[str]]] = []
+        for one in together.applying(terms.profile, terms.applies) if terms.with_rules else ():
+            if not set(one.kinds[one.at]) <= set(own.get(one.at, ())):
+                continue
+            missing = together.lacking(one, at_hand)
+            if missing:
+                self.lacking.append((one.at, one.code, missing))
+            else:
+                self.rules.append(one)
+
+    def columns(self, layout: Layout) -> tuple[str, ...]:
+        """What is gathered of records of a layout."""
+        if self._terms.gathers:
+            return tuple(name for name in together.columns(layout.kind) if name in layout.names)
+        return tuple(dict.fromkeys(name for one in self.rules for name in one.kinds.get(layout.kind, ())))
+
+    def judge(self, desks: list[Desk[T]]) -> None:
+        """Hold whole files against them; where records could not be read at all, their sums say nothing."""
+        by_kind = {desk.layout.kind: desk for desk in reversed(desks)}
+        gathered = {**self._terms.against, **{kind: desk.made.gathered for kind, desk in by_kind.items()}}
+        for kind, code, missing in self.lacking:
+            by_kind[kind].made.not_judged.append({"code": code, "missing": missing})
+        for one in self.rules:
+            empty = [kind for kind in one.kinds if not gathered[kind].height]
+            unread = [kind for kind in one.kinds if kind in by_kind and by_kind[kind].unfit]
+            if not (empty or unread):
+                by_kind[one.at].judge_together(one, gathered)
+            elif one.at not in empty:
+                missing = together.lacking(one, {kind: one.kinds[kind] for kind in one.kinds if kind not in empty})
+                missing += [f"{kind}: unreadable records" for kind in unread]
+                by_kind[one.at].made.not_judged.append({"code": one.code, "missing": missing})
+
+
+def _close(desks: list[Desk[T]], terms: Terms, held: _Together) -> None:
     """What only the whole file shows."""
     is_empty = not any(desk.made.verdict.records for desk in desks)
     # What was declared of the file holds for all of it only.
@@ -354,6 +545,7 @@ def _close(desks: list[Desk[T]], terms: Terms) -> None:
         for desk in desks:
             desk.made.verdict.verdict = NOT_JUDGED
         _stop(desks[0].made, ReadError(EMPTY))
+    _tell_expired(desks[0].made, terms)
     for desk in desks:
         desk.close()
     if not all(desk.made.verdict.is_read for desk in desks):
@@ -362,7 +554,21 @@ def _close(desks: list[Desk[T]], terms: Terms) -> None:
             desk.made.verdict.is_read = False
     for desk in desks:
         desk.reject_repeated()
+    if not terms.at_most and all(desk.made.verdict.verdict != NOT_JUDGED for desk in desks):
+        held.judge(desks)
     _hold_against(desks[0].made, declared)
+
+
+def _tell_expired(made: Judgement[T], terms: Terms) -> None:
+    """A finding on every waiver of the file that nobody answers for any more."""
+    for one in terms.waivers:
+        if one.until < terms.as_of and one.covers(one.code, one.field, made.verdict.path):
+            made.findings.add(
+                findings.frame(
+                    EXPIRED, _file_of(made.verdict), file=pl.col("file"), member=pl.col("member"), field=one.field,
+                    value=f"{one.code} {one.until}", expected=f"{one.owner}: {one.reason}",
+                )
+            )  # fmt: skip
 
 
 def blank(source: Input, layout: Layout, dialect: Dialect, node: str | None = None) -> FileVerdict:
@@ -380,6 +586,7 @@ def blank(source: Input, layout: Layout, dialect: Dialect, node: str | None = No
         rejected_totals=dict(nothing),
         scales={one.name: one.scale for one in layout.money},
         partner=dialect.partner,
+        is_text=dialect.format not in formats.BINARY,
     )
 
 

@@ -37,13 +37,46 @@ def amount(column: pl.Expr, digits: int, scale: int) -> pl.Expr:
     return pl.when(fits(column, digits, scale)).then(column).cast(pl.Decimal(38, scale), strict=False)
 
 
+def yuan(value: Decimal | int) -> pl.Expr:
+    """An amount that is the same for every record."""
+    return pl.lit(str(value)).cast(pl.Decimal(38, max(2, -int(Decimal(value).as_tuple().exponent))))
+
+
+def product(left: pl.Expr, right: pl.Expr) -> pl.Expr:
+    """The product of two columns of at most 13 digits before the point and 6 after it, rounded half up to the fen;
+    negative ones away from zero. A Decimal(38, 2)."""
+    exact = _millionths(left) * _millionths(right)
+    fen = (exact.abs() + _HALF_A_FEN) // (2 * _HALF_A_FEN) * exact.sign()
+    # The only way from whole fen to a Decimal of yuan that divides nothing.
+    return (fen.cast(pl.Decimal(38, 0)) * pl.lit("0.01").cast(pl.Decimal(38, 2))).cast(pl.Decimal(38, 2))
+
+
+def is_product(whole: pl.Expr, left: pl.Expr, right: pl.Expr, tolerance: Decimal) -> pl.Expr:
+    """Whether an amount is that product, within a tolerance in yuan; null where one of the three is absent."""
+    exact = _millionths(left) * _millionths(right)
+    amount = _millionths(whole) * 10**6
+    # No division, which is slow on 128 bits: what rounds to an amount is less than half a fen away from it, or just so.
+    off = exact.abs() - amount * exact.sign()
+    slack = int(tolerance.scaleb(12))
+    is_nothing = (exact == 0) & (amount.abs() <= slack)
+    return is_nothing | ((exact != 0) & (off >= -_HALF_A_FEN - slack) & (off < _HALF_A_FEN + slack))
+
+
+# In the unit of a product of millionths, 10^-12 yuan.
+_HALF_A_FEN = 5 * 10**9
+
+
+def _millionths(column: pl.Expr) -> pl.Expr:
+    return column.cast(pl.Decimal(38, 6)).to_physical()
+
+
 def round_half_up(amounts: pl.Expr, scale: int) -> pl.Expr:
     """Decimals of that scale, half away from zero: a refund is rounded as what it takes back."""
     # Polars' own default, and its cast to fewer decimals, round half to even.
     return amounts.round(scale, mode="half_away_from_zero").cast(pl.Decimal(38, scale))
 
 
-def product(left: pl.Expr, right: pl.Expr, decimals: int, scale: int) -> pl.Expr:
+def exact_product(left: pl.Expr, right: pl.Expr, decimals: int, scale: int) -> pl.Expr:
     """Decimal times Decimal, which have so many `decimals` together, rounded once to `scale`.
 
     Where the digits do not fit Decimal(38) a PolarsError is raised at work.

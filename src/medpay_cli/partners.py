@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -15,12 +16,25 @@ FILE = "medpay.toml"
 
 
 @dataclass(frozen=True)
+class Profile:
+    """How rules are held for a partner: tolerances in yuan and severities (also "off") by code, what its amounts mean
+    where partners differ, and what it is that a rule cannot be judged ("listed" or "error")."""
+
+    tolerance: Mapping[str, Decimal] = field(default_factory=dict)
+    severity: Mapping[str, str] = field(default_factory=dict)
+    conventions: Mapping[str, str] = field(default_factory=lambda: {"acct_mulaid": "inside", "count": "rows"})
+    not_judged: str = "listed"
+
+
+@dataclass(frozen=True)
 class Partner:
-    """A partner's name, the file that names it, and the whole document of each dialect that it writes otherwise."""
+    """A partner's name, the file that names it, the whole document of each dialect that it writes otherwise, and how
+    rules are held for it."""
 
     name: str
     file: Path
     dialects: Mapping[str, Document]
+    profile: Profile = Profile()
 
 
 def load(name: str | None, file: Path | None = None) -> Partner | None:
@@ -40,7 +54,25 @@ def load(name: str | None, file: Path | None = None) -> Partner | None:
     if name not in partners:
         raise MedpayError("unknown_partner", path=path, name=name, known=", ".join(partners) or "-")
     changes: Document = partners[name].get("dialects", {})
-    return Partner(name, path, {dialect: _changed(dialect, keys, path, name) for dialect, keys in changes.items()})
+    documents = {dialect: _changed(dialect, keys, path, name) for dialect, keys in changes.items()}
+    return Partner(name, path, documents, _profile(partners[name], path, name))
+
+
+def _profile(said: Document, path: Path, partner: str) -> Profile:
+    known = config.names(config.RULE)
+    for key in ("tolerance", "severity"):
+        for code in said.get(key, {}):
+            if code not in known:
+                raise MedpayError("unknown_code", option=f"{path} partners.{partner}.{key}", code=code)
+            if key == "severity" and config.load(config.RULE, code).get("always"):
+                raise MedpayError("always_applies", option=f"{path} partners.{partner}.{key}", code=code)
+    usual = Profile()
+    return Profile(
+        tolerance={code: Decimal(amount) for code, amount in said.get("tolerance", {}).items()},
+        severity=said.get("severity", {}),
+        conventions={**usual.conventions, **said.get("conventions", {})},
+        not_judged=said.get("not_judged", usual.not_judged),
+    )
 
 
 def _changed(dialect: str, keys: Document, path: Path, partner: str) -> Document:

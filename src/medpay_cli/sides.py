@@ -110,7 +110,8 @@ def read(
         verdict = judging.blank(Input(source.path, source.member), used, written)
         return _gathered(side, used, judging.unreadable(verdict, err), recipe)
     typed = _typing(reading, recipe, take)
-    made = judging.judge_nodes(text, reading.parts, written, typed, terms)
+    # Rules say what is wrong with a record, not whether the other side has the same.
+    made = judging.judge_nodes(text, reading.parts, written, typed, replace(terms, with_rules=False))
     matched = next(one for one in made if one.verdict.node == reading.node)
     for other in made:
         if other is not matched:

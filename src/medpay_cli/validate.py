@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from medpay_cli import config, dialects, files, findings, formats, judging, layouts, recognition, reports, separating
 from medpay_cli.control import Declared
@@ -14,11 +15,13 @@ from medpay_cli.files import Source
 from medpay_cli.findings import ERROR, WARNING, FileVerdict, Findings, Outcome
 from medpay_cli.formats import IN_LINES, archive
 from medpay_cli.formats.archive import Input
+from medpay_cli.frames import Frames
 from medpay_cli.judging import FOUND, NOT_JUDGED, STRUCTURE_ONLY, VALID, Judgement, Terms
 from medpay_cli.layouts import Layout
 from medpay_cli.partners import Partner
 from medpay_cli.parts import Parts, fitted, ids
 from medpay_cli.reports import Style
+from medpay_cli.rules import together
 
 NONE = "none"
 NEVER = "never"
@@ -62,16 +65,20 @@ def validate(
     targets: Targets | None = None,
     style: Style | None = None,
     partner: Partner | None = None,
+    against: Iterable[tuple[str, str]] = (),
 ) -> Outcome:
     """Hold files against a layout (a shipped name, FILE.json or "none") in a dialect (a shipped name or FILE.toml).
 
     Whichever is not named follows from the other or is recognised; a dialect is read as the `partner` writes it.
+    `against` pairs a kind ("lines") with the PATH that holds such records: rules about several records look there too.
     `fail_on` is the severity from which findings make the exit code 1. Records go to `targets` unless the file is not
     judged, words in the language of `style`. Wrong data is in the Outcome; raises MedpayError for what cannot be done
     as asked.
     """
     held = terms or Terms()
+    held = replace(held, profile=partner.profile) if partner else held
     _check_codes(held)
+    held = replace(held, against=_gathered(against, held, partner))
     paths = list(paths)
     if targets:
         files.check_targets(targets.paths, paths)
@@ -83,7 +90,8 @@ def validate(
     for option, asked in one_only.items():
         if asked and len(sources) != 1:
             raise MedpayError("one_input_for", option=option, count=len(sources))
-    made = [_judged(source, broken, layout, dialect, held, partner) for source, broken in sources]
+    in_lines = bool(targets and targets.paths)
+    made = [_judged(source, broken, layout, dialect, held, partner, in_lines=in_lines) for source, broken in sources]
     judgements = [judgement for one in made for judgement in one.judgements]
     # Those of the only file are not copied: there may be millions.
     found = judgements[0].findings if len(judgements) == 1 else Findings()
@@ -99,10 +107,10 @@ def validate(
         sensitivity={field.name: field.sensitivity for field in fields if field.sensitivity},
         plain=frozenset(field.name for field in fields if not field.is_text or field.codes or field.form),
         ignored=tuple(code for code in config.names(config.RULE) if _is_ignored(code, held)),
+        not_judged=_not_judged(judgements),
         selected=held.selected,
+        fail_on=fail_on,
     )
-    if targets and (made[0].dialect.format not in IN_LINES or made[0].dialect.nodes):
-        raise MedpayError("not_in_lines", path=made[0].source.path, format=made[0].dialect.format)
     if targets and outcome.files[0].verdict != NOT_JUDGED:
         _separate(made[0], outcome, targets, style or Style("en"))
     return outcome
@@ -117,6 +125,52 @@ def exit_code(inputs: list[list[FileVerdict]], found: Findings, fail_on: str = E
         return 0
     is_wrong = any(one.verdict == FOUND for verdicts in inputs for one in verdicts)
     return int(is_wrong or (fail_on == WARNING and found.count(WARNING) > 0))
+
+
+def _gathered(against: Iterable[tuple[str, str]], terms: Terms, partner: Partner | None) -> dict[str, Frames]:
+    """What rules look at in other files, by the kind of their records. Raises MedpayError where one cannot be relied
+    on."""
+    reading = Terms(profile=terms.profile, with_rules=False, gathers=True)
+    found: dict[str, Frames] = {}
+    for kind, path in against:
+        known = together.AGAINST.get(kind, (kind,) if together.columns(kind) else ())
+        if not known:
+            raise MedpayError("against_kind", kind=kind, known=", ".join(together.AGAINST))
+        made = [
+            _judged(source, broken, None, None, reading, partner, in_lines=False)
+            for source, broken in opened(Source.parse(path))
+        ]
+        fitting = [
+            (layout.kind, judgement)
+            for one in made
+            for layout, judgement in zip(one.layouts.values(), one.judgements, strict=True)
+            if layout.kind in known
+        ]
+        wrong = [one.verdict for each in made for one in each.judgements if one.verdict.verdict != VALID]
+        if wrong:
+            raise MedpayError("against_wrong", kind=kind, path=path, rejected=wrong[0].rejected)
+        if not fitting:
+            layouts_found = ", ".join(layout.id for one in made for layout in one.layouts.values())
+            raise MedpayError("against_other", kind=kind, path=path, found=layouts_found, known=", ".join(known))
+        for name, judgement in fitting:
+            frames = found.setdefault(name, Frames())
+            for frame in judgement.gathered:
+                frames.add(frame)
+    return {name: frames for name, frames in found.items() if frames.height}
+
+
+def _not_judged(judgements: list[Judgement[None]]) -> list[dict[str, Any]]:
+    """What no rule could be held for, once for all files."""
+    lacking: dict[tuple[str, tuple[str, ...]], int | None] = {}
+    for judgement in judgements:
+        for one in judgement.not_judged:
+            known = lacking.setdefault((one["code"], tuple(one["missing"])), 0 if "records" in one else None)
+            if known is not None:
+                lacking[one["code"], tuple(one["missing"])] = known + one["records"]
+    return [
+        {"code": code, "missing": list(missing), **({} if count is None else {"records": count})}
+        for (code, missing), count in sorted(lacking.items(), key=lambda item: item[0])
+    ]
 
 
 def _check_codes(terms: Terms) -> None:
@@ -145,10 +199,12 @@ def opened(source: Source) -> list[tuple[Input, ReadError | None]]:
 
 def _judged(
     source: Input, broken: ReadError | None, layout: str | None, dialect: str | None, terms: Terms,
-    partner: Partner | None,
+    partner: Partner | None, *, in_lines: bool,
 ) -> _Made:  # fmt: skip
     used, written = NO_LAYOUT, dialects.load(dialect, partner) if dialect else NO_DIALECT
     try:
+        if in_lines:
+            _check_in_lines(source, written)
         if broken is not None:
             # What was named is checked all the same.
             used, written = fitted(written, layout) if dialect and layout != NONE else (used, written)
@@ -158,6 +214,8 @@ def _judged(
             used, written = _structure(source, written if dialect else None, terms)
         elif used is NO_LAYOUT:
             used, written = recognition.recognised(source, terms.encoding, layout, partner)
+        if in_lines:
+            _check_in_lines(source, written)
     except ReadError as err:
         unread = judging.blank(source, next(iter(used.values())), written)
         return _Made(source, used, written, [judging.unreadable(unread, err)])
@@ -166,6 +224,12 @@ def _judged(
         if layout == NONE and one.verdict.verdict == VALID:
             one.verdict.verdict = STRUCTURE_ONLY
     return _Made(source, used, written, made)
+
+
+def _check_in_lines(source: Input, dialect: Dialect) -> None:
+    """Refuse to part records that are no lines, before an hour is spent on judging them. Raises MedpayError."""
+    if dialect.format not in IN_LINES or dialect.nodes:
+        raise MedpayError("not_in_lines", path=source.path, format=dialect.format)
 
 
 def _structure(source: Input, dialect: Dialect | None, terms: Terms) -> tuple[Parts, Dialect]:
@@ -179,8 +243,8 @@ def _structure(source: Input, dialect: Dialect | None, terms: Terms) -> tuple[Pa
 def named(
     source: Input, layout: str | None, dialect: str | None, partner: Partner | None = None
 ) -> tuple[Parts, Dialect] | None:
-    """The layouts and dialect that were named, or the only ones of the layout and the input's format; None where the
-    records must be looked at.
+    """The layouts and dialect that were named, or the only ones of the layout and the input's format, where a header
+    is proof of one; None where the records must be looked at.
 
     Raises MedpayError.
     """
@@ -194,6 +258,8 @@ def named(
     writing = [one for name in dialects.names() if used.id in ids(one := dialects.load(name, partner))]
     forms = recognition.forms(source)
     writing = [one for one in writing if one.format in forms]
+    if (also := recognition.generic(source, layout)) and not any(one.header for one in writing):
+        return fitted(dialects.load(also))
     return fitted(writing[0], None if writing[0].nodes else layout) if len(writing) == 1 else None
 
 

@@ -9,6 +9,8 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "reading"))
 from medpay_command import medpay
 
+from medpay_cli import judging
+
 FOLDER = Path(__file__).parents[2] / "fixtures" / "formats"
 RECORD = (
     "<record><setl_id>S{n}</setl_id><mdtrt_id>M</mdtrt_id><psn_no>P</psn_no><medfee_sumamt>{n}.00</medfee_sumamt>"
@@ -81,6 +83,20 @@ def test_what_is_for_lines_only_is_refused_by_name(folder, option):
     assert answer.exit_code == 2
     assert answer.err.startswith(f"error: a.xml: {option[0]}")
     assert not (folder / "good.xml").exists()
+
+
+@pytest.mark.parametrize("named", [(), ("--dialect", "medpay-ledger-detail-xml")], ids=["recognised", "named"])
+@pytest.mark.parametrize("option", ["--accepted", "--rejected"])
+def test_records_that_are_no_lines_are_refused_before_they_are_judged(folder, monkeypatch, named, option):
+    (folder / "a.xml").write_text(ledger("0.00"))
+    # What is looked at to recognise a file are its first records, which no option limits otherwise.
+    judge = judging.judge_nodes
+    monkeypatch.setattr(
+        judging, "judge_nodes", lambda *given: judge(*given) if given[-1].at_most else pytest.fail("judged")
+    )
+    answer = medpay("validate", "a.xml", *named, option, "some.xml", "--lang", "en")
+    assert (answer.exit_code, answer.out) == (2, b"")
+    assert answer.err.startswith("error: a.xml: --accepted and --rejected are for files whose records are whole lines")
 
 
 def test_an_option_that_finds_every_finding_stays_in_a_message(folder):

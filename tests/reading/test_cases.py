@@ -65,7 +65,7 @@ SAMPLES = {
     "synthetic_3202_upload_7col_trailing_tab_crlf.txt": (UPLOAD, ALL_OF_UPLOAD),
     "synthetic_3202_upload_8col_null.txt": (UPLOAD, ALL_OF_UPLOAD),
     "synthetic_3202_upload_hardcoded_zero_trailing_tab_lf.txt": (
-        UPLOAD, (0, "valid", 4, 4, ("23542.46", "18845.39", "0.00"), {})),
+        UPLOAD, (0, "valid", 4, 4, ("23542.46", "18845.39", "0.00"), {"C133": 1})),
     "synthetic_3202_upload_legacy_space_5col.txt": (
         UPLOAD, (3, "not_judged", 4, 0, ("0.00", "0.00", "0.00"), {"F201": 1})),
     "synthetic_3202_upload.zip": (UPLOAD, ALL_OF_UPLOAD),

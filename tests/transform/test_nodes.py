@@ -83,7 +83,8 @@ def test_child_rows_stand_in_the_record_that_they_came_from(folder):
     assert told["unmapped"] == {"header": 1}
     assert told["records"] == {"in": 5, "out": 5, "rejected": 0, "left_out": 0}
     assert [(one["node"], one["column"], one["source"], one["in"], one["out"]) for one in told["amounts"]] == [
-        ("bill", "amount", "amount", "100000000000301.14", "100000000000301.14"), ("item", "amount", None, None, "301.25"),
+        ("bill", "amount", "amount", "100000000000301.14", "100000000000301.14"),
+        ("item", "amount", None, None, "301.25"),
     ]  # fmt: skip
 
 

@@ -15,12 +15,12 @@ ROWS = (
     {"validate", "reconcile", "inspection", "pages", "fieldpages", "published", "sampling"},
     {"recognition", "separating", "sides", "converting", "grouping"},
     {"evidence", "judging", "mapped", "mappings", "publishing", "recipes", "reports"},
-    {"checks", "matching", "formats", "control", "parts"},
+    {"checks", "matching", "formats", "control", "parts", "rules"},
     {"plans"},
     {"screening", "repeats", "expressions"},
     {"nesting"},
-    {"layouts", "dialects", "money", "characters"},
-    {"findings", "config", "files", "partners", "frames", "parallel", "messages", "errors"},
+    {"layouts", "dialects", "money", "identifiers", "characters"},
+    {"findings", "config", "files", "partners", "waivers", "frames", "parallel", "messages", "errors"},
 )
 LEVEL = {name: number for number, row in enumerate(ROWS) for name in row}
 ONLY_IN = {

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from medpay_cli.cli import options
+from medpay_cli.errors import MedpayError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from medpay_cli.partners import Partner
 
-FORMATS = ("text", "json", "ndjson", "csv")
-FILE: dict[str, Any] = {"type": click.Path(path_type=Path), "metavar": "FILE"}
+FORMATS = ("text", "json", "ndjson", "csv", "sarif", "junit", "github")
+FILE: dict[str, Any] = {"type": click.Path(path_type=Path, readable=False), "metavar": "FILE"}
 
 
 @click.command("validate")
@@ -25,6 +28,9 @@ FILE: dict[str, Any] = {"type": click.Path(path_type=Path), "metavar": "FILE"}
 @click.option("--rejected", **FILE, help="Write the others here, and why into FILE.why.csv.")
 @click.option("--select", metavar="CODES", help="Hold only these rules (prefixes, by comma).")
 @click.option("--ignore", metavar="CODES", help="Leave these rules out (prefixes, by comma).")
+@click.option("--against", multiple=True, metavar="KIND=PATH", help="Hold records against those of another file.")
+@click.option("--waivers", **FILE, help="Who answers for which findings, and until when.")
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="The day that counts; today.")
 @click.option(
     "--fail-on", type=click.Choice(["error", "warning", "never"]), default="error", help="From when to exit with 1."
 )
@@ -33,20 +39,29 @@ FILE: dict[str, Any] = {"type": click.Path(path_type=Path), "metavar": "FILE"}
 @options.reports(FORMATS)
 def command(
     paths: tuple[str, ...], layout: str | None, dialect: str | None, encoding: str | None, accepted: Path | None,
-    rejected: Path | None, select: str | None, ignore: str | None, fail_on: str, expect: tuple[str, ...],
-    totals: tuple[str, ...], allow_empty: bool, partner: Partner | None, **report: Any,
+    rejected: Path | None, select: str | None, ignore: str | None, against: tuple[str, ...], waivers: Path | None,
+    as_of: datetime | None, fail_on: str, expect: tuple[str, ...], totals: tuple[str, ...], allow_empty: bool,
+    partner: Partner | None, **report: Any,
 ) -> int:  # fmt: skip
     """Example: medpay validate upload.zip --dialect nhsa-3202-upload
 
     Check files against a layout. PATH is a file, - for stdin, a .gz, a .zip or archive.zip!/member.
     """
+    from datetime import date
+
     from medpay_cli import control
+    from medpay_cli import waivers as answered
     from medpay_cli.judging import Terms
     from medpay_cli.validate import Targets, validate
 
     targets = Targets(accepted, rejected)
+    others = [_pair(text) for text in against]
+    named = [*(path for _, path in others), *([str(waivers)] if waivers else [])]
     options.check_targets(
-        report, FORMATS, [*paths, *totals, *options.own(layout, dialect), *options.read_by(partner)], targets.paths
+        report,
+        FORMATS,
+        [*paths, *named, *totals, *options.own(layout, dialect), *options.read_by(partner)],
+        targets.paths,
     )
     with options.progress() as tick:
         outcome = validate(
@@ -59,8 +74,11 @@ def command(
                 ignored=_codes(ignore),
                 declared=control.joined([*map(control.expected, expect), *map(control.load, totals)]),
                 allow_empty=allow_empty,
+                waivers=answered.load(waivers) if waivers else (),
+                as_of=as_of.date() if as_of else date.today(),
                 tick=tick,
             ),
+            against=others,
             fail_on=fail_on,
             targets=targets if targets.paths else None,
             style=options.style(report),
@@ -72,3 +90,11 @@ def command(
 
 def _codes(text: str | None) -> tuple[str, ...]:
     return tuple(code.strip() for code in text.split(",")) if text is not None else ()
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """KIND=PATH. Raises MedpayError."""
+    kind, mark, path = text.partition("=")
+    if not mark or not kind or not path:
+        raise MedpayError("side_option", option="--against", text=text, form="KIND=PATH")
+    return kind, path

@@ -105,7 +105,7 @@ def summary(outcome: Outcome, shown: int) -> dict[str, Any]:
         "exit_code": outcome.exit_code,
         "files": [_file(one) for one in outcome.files],
         "counts": outcome.findings.counted(),
-        "not_judged": [],
+        "not_judged": outcome.not_judged,
         **({"selected": list(outcome.selected)} if outcome.selected else {}),
         **({"ignored": list(outcome.ignored)} if outcome.ignored else {}),
         "findings_shown": shown,
