@@ -99,7 +99,9 @@ def transform(
     if given and (used.source is None or used.nodes):
         raise MedpayError("mapping_asked", path=mapping, names="-", given=", ".join(given))
     files.check_targets((out,), paths)
-    reading = Binding(used, out, layout, dialect, to_dialect, given or {}, terms or Terms(), partner)
+    # What only writes records anew holds them against their layouts, not against what rules know of their content.
+    held = replace(terms or Terms(), with_rules=used.source is not None)
+    reading = Binding(used, out, layout, dialect, to_dialect, given or {}, held, partner)
     taken = [reading.read(source, broken) for path in paths for source, broken in opened(Source.parse(path))]
     chosen = reading.target
     for node in {node for one in taken for node in one.conversions}:
