@@ -20,8 +20,10 @@ from medpay_cli.errors import InternalError, MedpayError
 SUFFIXES = {"json": ".json", "ndjson": ".ndjson", "xml": ".xml", "xlsx": ".xlsx", "parquet": ".parquet"}
 # The same records give the same bytes.
 EPOCH = (1980, 1, 1, 0, 0, 0)
-# Of the file that becomes a part, if the first try was too large.
-SMALLER = 0.95
+# A part is tried with so many records first, and again where it becomes too large or far too small.
+GUESS, SMALLER, SMALL = 50_000, 0.95, 0.6
+# So many files are open at a time.
+MOST_PARTS = 500
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def publish(
     if limit.size is not None:
         return _by_size(out, dialect, frames, limit.size, write, beside)
     most = limit.rows or max(records, 1)
+    _check_parts(out, -(-records // most))
     sizes = [min(most, records - first) for first in range(0, records, most)] or [0]
     paths = [out] if limit.rows is None else [_numbered(out, number) for number in range(1, len(sizes) + 1)]
     queue = _Queue(frames)
@@ -97,13 +100,14 @@ def _by_size(out: Path, dialect: Dialect, frames: Frames, most: int, write: Writ
     """Parts as large as they may be, put together aside: nobody knows how many there will be."""
     queue = _Queue(frames)
     made: list[tuple[Path, int, BinaryIO]] = []
-    guess = 50_000
+    guess = GUESS
     while True:
         records = list(queue.take(guess))
         height = sum(one.height for one in records)
         if not height and made:
             break
-        path, spool = _numbered(out, len(made) + 1), files.spool()
+        _check_parts(out, len(made) + 1)
+        path, spool = _numbered(out, len(made) + 1), files.spool(1 << 20)
         with _packed(spool, path, dialect) as inner:
             write(inner, records)
         size = spool.tell()
@@ -112,6 +116,10 @@ def _by_size(out: Path, dialect: Dialect, frames: Frames, most: int, write: Writ
                 raise MedpayError("part_too_large", path=path, size=size, most=most)
             queue.back(records)
             guess = max(min(int(height * most / size * SMALLER), height - 1), 1)
+            continue
+        if height == guess and size < most * SMALL:
+            queue.back(records)
+            guess = max(int(height * most / max(size, 1) * SMALLER), height + 1)
             continue
         made.append((path, height, spool))
         if not height:
@@ -128,6 +136,11 @@ def _by_size(out: Path, dialect: Dialect, frames: Frames, most: int, write: Writ
 def _write_beside(beside: Beside, outputs: list[BinaryIO]) -> None:
     for write, file in zip(beside.values(), outputs, strict=True):
         write(file)
+
+
+def _check_parts(out: Path, count: int) -> None:
+    if count > MOST_PARTS:
+        raise MedpayError("many_parts", path=out, count=count, most=MOST_PARTS)
 
 
 class _Queue:

@@ -98,9 +98,12 @@ def transform(
     paths = list(paths)
     if given and (used.source is None or used.nodes):
         raise MedpayError("mapping_asked", path=mapping, names="-", given=", ".join(given))
+    if str(out) == "-":
+        raise MedpayError("side_option", option="-o", text="-", form="OUT")
     files.check_targets((out,), paths)
     # What only writes records anew holds them against their layouts, not against what rules know of their content.
     held = replace(terms or Terms(), with_rules=used.source is not None)
+    held = replace(held, profile=partner.profile) if partner else held
     reading = Binding(used, out, layout, dialect, to_dialect, given or {}, held, partner)
     taken = [reading.read(source, broken) for path in paths for source, broken in opened(Source.parse(path))]
     chosen = reading.target

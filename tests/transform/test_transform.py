@@ -212,6 +212,20 @@ def test_parts_of_such_a_size(tmp_path):
     assert sum(Decimal(one) for part in parts for one in part["amount"]) == Decimal(80200)
 
 
+def test_a_part_is_filled_where_there_is_room(tmp_path, monkeypatch):
+    monkeypatch.setattr("medpay_cli.publishing.GUESS", 10)
+    answer = transformed(folder(tmp_path, bills(400)), "--split-size", "4K")
+    sizes = [one["bytes"] for one in answer.json["written"]]
+    assert (max(sizes) <= 4096, min(sizes[:-1]) > 2400, sum(one["records"] for one in answer.json["written"])) == (
+        True, True, 400,
+    )  # fmt: skip
+
+
+def test_more_parts_than_files_can_be_open_are_refused(tmp_path):
+    answer = transformed(folder(tmp_path, bills(501)), "--split-rows", "1")
+    assert (answer.exit_code, "that makes 501 parts" in answer.err, list(tmp_path.glob("claims*"))) == (2, True, [])
+
+
 def test_a_record_larger_than_a_part_is_refused(tmp_path):
     answer = transformed(folder(tmp_path), "--split-size", "60")
     assert (answer.exit_code, "a single record makes" in answer.err, list(tmp_path.glob("claims*"))) == (2, True, [])
@@ -252,6 +266,15 @@ def test_neither_the_name_nor_the_mapping_says_how(tmp_path):
         2, f"error: {tmp_path / 'claims.dat'}: neither mapping {tmp_path / 'mapping.toml'} nor the name says how to"
         " write it; name one with --to-dialect",
     )  # fmt: skip
+
+
+def test_what_the_dialect_cannot_hold_leaves_nothing_behind(tmp_path):
+    folder(tmp_path, mapping=MAPPING.replace('party = "H1"', 'party = "H\\t1"'))
+    text = f'title = {{ zh = "x", en = "x" }}\nlayout = "{tmp_path / "claim.json"}"\nformat = "delimited"\n'
+    (tmp_path / "plain.toml").write_text(text + 'delimiter = "\\t"\n', encoding="utf-8")
+    answer = transformed(tmp_path, "--to-dialect", tmp_path / "plain.toml")
+    assert (answer.exit_code, "party of record 1 cannot be written" in answer.err) == (2, True)
+    assert [path.name for path in tmp_path.iterdir() if "claims" in path.name] == []
 
 
 def test_an_output_that_is_an_input_is_refused(tmp_path):
