@@ -28,7 +28,17 @@ def write(outcome: Any, name: str, out: BinaryIO, style: Style) -> None:
 
 
 def _table(kind: str) -> dict[str, Callable[[Any, BinaryIO, Style], None]]:
-    from medpay_cli.reports import github, inspection, junit, machine, sarif, statement, statement_text, text
+    from medpay_cli.reports import (
+        github,
+        inspection,
+        junit,
+        machine,
+        sarif,
+        statement,
+        statement_text,
+        text,
+        transformation,
+    )  # fmt: skip
 
     reports: dict[str, dict[str, Callable[[Any, BinaryIO, Style], None]]] = {
         "Outcome": {
@@ -42,6 +52,7 @@ def _table(kind: str) -> dict[str, Callable[[Any, BinaryIO, Style], None]]:
             "why": machine.why,
         },
         "Inspection": {"text": inspection.text, "json": inspection.to_json},
+        "Transformation": {"text": transformation.text, "json": transformation.to_json},
         "Reconciliation": {"text": statement_text.reconciliation, "json": statement.to_json},
     }
     return reports[kind]
