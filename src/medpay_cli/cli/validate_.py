@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from medpay_cli.partners import Partner
 
 FORMATS = ("text", "json", "ndjson", "csv", "sarif", "junit", "github")
+OUTPUTS = (*FORMATS, "html", "xlsx")
 FILE: dict[str, Any] = {"type": click.Path(path_type=Path, readable=False), "metavar": "FILE"}
 
 
@@ -46,7 +47,7 @@ def command(
 
     targets = Targets(accepted, rejected)
     options.check_targets(
-        report, FORMATS, [*paths, *totals, *options.own(layout, dialect), *options.read_by(partner)], targets.paths
+        report, OUTPUTS, [*paths, *totals, *options.own(layout, dialect), *options.read_by(partner)], targets.paths
     )
     with options.progress() as tick:
         outcome = validate(
@@ -66,7 +67,7 @@ def command(
             style=options.style(report),
             partner=partner,
         )
-    options.emit(outcome, FORMATS, **report)
+    options.emit(outcome, OUTPUTS, **report)
     return outcome.exit_code
 
 
