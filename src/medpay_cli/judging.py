@@ -369,7 +369,9 @@ class _Desk(Generic[T]):
 
     def judge_together(self, one: Together, gathered: Mapping[str, Frames]) -> None:
         """Put a finding on every record that a rule about several records finds wrong; only those are read again."""
-        told = together.wrong(one, gathered)
+        told, unjudged = together.judged(one, gathered)
+        if unjudged:
+            self.made.not_judged.append({"code": one.code, "missing": [], "records": unjudged})
         verdict = self.made.verdict
         if told.is_empty() or verdict.verdict == NOT_JUDGED:
             return
