@@ -38,6 +38,7 @@ REPEATED = "B101"
 FINDINGS_AT_ONCE = 200_000
 EMPTY = "F208"
 EXPIRED = "B901"
+LACKING = "B902"
 
 Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 Whole = np.ndarray[tuple[int], np.dtype[np.uint64]]
@@ -537,6 +538,8 @@ def _close(desks: list[_Desk[T]], terms: Terms, held: _Together) -> None:
         desk.reject_repeated()
     if not terms.at_most and all(desk.made.verdict.verdict != NOT_JUDGED for desk in desks):
         held.judge(desks)
+    for desk in desks if terms.profile.not_judged == ERROR else ():
+        _tell_not_judged(desk.made)
     _hold_against(desks[0].made, declared)
 
 
@@ -550,6 +553,22 @@ def _tell_expired(made: Judgement[T], terms: Terms) -> None:
                     value=f"{one.code} {one.until}", expected=f"{one.owner}: {one.reason}",
                 )
             )  # fmt: skip
+
+
+def _tell_not_judged(made: Judgement[T]) -> None:
+    """A finding on every rule that could not be held, where that is as bad as a broken one."""
+    if made.verdict.verdict == NOT_JUDGED:
+        return
+    for one in made.not_judged:
+        lacks = ", ".join(one["missing"]) or f"value x {one['records']}"
+        made.findings.add(
+            findings.frame(
+                LACKING, _file_of(made.verdict), file=pl.col("file"), member=pl.col("member"),
+                node=made.verdict.node, value=one["code"], expected=lacks,
+            )
+        )  # fmt: skip
+    if made.not_judged:
+        made.verdict.verdict = FOUND
 
 
 def blank(source: Input, layout: Layout, dialect: Dialect, node: str | None = None) -> FileVerdict:
