@@ -7,7 +7,7 @@ import polars as pl
 from medpay_cli import money
 from medpay_cli.rules import EXPECTED
 from medpay_cli.rules.sentences import is_code
-from medpay_cli.rules.together import NUMBER, together
+from medpay_cli.rules.together import NUMBER, together, total
 
 _FOUND, _WHOLE = "\x1ffound", "\x1fwhole"
 _KNOWN = pl.lit(value=True).alias("known")
@@ -24,7 +24,7 @@ def payments_do_not_sum_to_what_is_not_cash(settlement: pl.LazyFrame, settlement
 
 @together("B302", "fund_pay_sumamt", settlement=("setl_id", "fund_pay_sumamt"),
           settlement_fund=("setl_id", "fund_pay_type", "fund_payamt"))  # fmt: skip
-def funds_do_not_sum_to_the_fund_total(settlement: pl.LazyFrame, settlement_fund: pl.LazyFrame) -> pl.LazyFrame:
+def funds_do_not_sum_to_the_fundtotal(settlement: pl.LazyFrame, settlement_fund: pl.LazyFrame) -> pl.LazyFrame:
     """Without the account (3102..) and the hospital (99999.) the list is the fund total."""
     kind = pl.col("fund_pay_type")
     funds = settlement_fund.with_columns(
@@ -95,12 +95,12 @@ def adjustments_do_not_explain_what_was_paid(
     """The fee less every adjustment, of claim and lines, is what was paid."""
     # Each duty of each policy repeats the fee of the claim; a reversal takes it back.
     duties = insurer_result.group_by("claim_no", "policy_no", "duty_code").agg(
-        pl.col(NUMBER).min(), _total("medfee_sumamt"), _total("pay_amt")
+        pl.col(NUMBER).min(), total("medfee_sumamt"), total("pay_amt")
     )
     claims = (
         duties.filter(pl.col("claim_no").is_not_null())
         .group_by("claim_no")
-        .agg(pl.col(NUMBER).min(), _same("medfee_sumamt"), _total("pay_amt"))
+        .agg(pl.col(NUMBER).min(), _same("medfee_sumamt"), total("pay_amt"))
     )
     adjusted = _sums(insurer_result_line, "claim_no", "adj_amt")
     return _untied(claims, pl.col("medfee_sumamt") - pl.col("pay_amt"), adjusted, "claim_no", "adj_amt")
@@ -116,7 +116,7 @@ def adjustments_do_not_explain_the_line(insurer_result_line: pl.LazyFrame) -> pl
     lines = (
         insurer_result_line.filter(pl.all_horizontal(pl.col(name).is_not_null() for name in line))
         .group_by(line)
-        .agg(pl.col(NUMBER).min(), _same("line_amt"), _same("line_pay_amt"), _total("adj_amt").alias(_FOUND))
+        .agg(pl.col(NUMBER).min(), _same("line_amt"), _same("line_pay_amt"), total("adj_amt").alias(_FOUND))
     )
     told = pl.when(pl.col("line_pay_amt").is_not_null()).then(told)
     return lines.filter(_differ(pl.col("line_amt") - pl.col("line_pay_amt"))).select(NUMBER, told.alias(EXPECTED))
@@ -234,18 +234,13 @@ def fee_is_older_than_its_visit(fee_line: pl.LazyFrame, visit: pl.LazyFrame) -> 
     )
 
 
-def _total(name: str) -> pl.Expr:
-    """A sum that is only known where every amount is."""
-    return pl.when(pl.col(name).null_count() == 0).then(pl.col(name).sum())
-
-
 def _same(name: str) -> pl.Expr:
     """What all of some records say, those aside that say nothing."""
     return pl.when(pl.col(name).min() == pl.col(name).max()).then(pl.col(name).min()).alias(name)
 
 
 def _sums(frame: pl.LazyFrame, by: str, name: str) -> pl.LazyFrame:
-    return frame.group_by(by).agg(_total(name).alias(_FOUND))
+    return frame.group_by(by).agg(total(name).alias(_FOUND))
 
 
 def _said(name: str, whole: pl.Expr) -> pl.Expr:
@@ -269,9 +264,7 @@ def _untied_groups(
 ) -> pl.LazyFrame:
     """The first record of each group that is not what its parts sum to; one without parts sums to nothing, or nobody
     can tell where there may be orphans."""
-    groups = (
-        records.filter(pl.col(by).is_not_null()).group_by(by).agg(pl.col(NUMBER).min(), _total(whole).alias(_WHOLE))
-    )
+    groups = records.filter(pl.col(by).is_not_null()).group_by(by).agg(pl.col(NUMBER).min(), total(whole).alias(_WHOLE))
     joined = groups.join(sums.with_columns(_KNOWN), on=by, how="left")
     if not orphans:
         found = pl.when(pl.col("known").is_null()).then(ZERO).otherwise(pl.col(_FOUND)).alias(_FOUND)

@@ -18,7 +18,7 @@ from medpay_cli.rules import EXPECTED
 
 # The number of a record in its file; no field can be called so.
 NUMBER = "\x1fnumber"
-MODULES = ("batches",)
+MODULES = ("batches", "ledgers")
 # What people call the files that records are held against, and the kinds of record that these may hold.
 AGAINST: Mapping[str, tuple[str, ...]] = {
     "lines": ("fee_line", "commercial_claim_line", "insurer_result_line"),
@@ -108,6 +108,11 @@ def judged(one: Together, gathered: Mapping[str, Frames]) -> tuple[pl.DataFrame,
     told: Any = one.judge(**frames).select(NUMBER, EXPECTED).sort(NUMBER, EXPECTED).collect(engine="streaming")
     wrong = told.drop_nulls(EXPECTED)
     return wrong, told.height - wrong.height
+
+
+def total(name: str) -> pl.Expr:
+    """A sum that is only known where every amount is."""
+    return pl.when(pl.col(name).null_count() == 0).then(pl.col(name).sum())
 
 
 def _scanned(frames: Frames) -> pl.LazyFrame:
