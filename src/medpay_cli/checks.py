@@ -2,7 +2,8 @@
 
 The meaning is JSON Schema's, with python-jsonschema as the oracle in tests. What a cell *is* follows from its
 text: absent (null), a number where the field is not declared text and the grammar of `money.NUMBER` fits,
-else a string. A violated `type` silences the field's other keywords: one cause, one finding.
+else a string. A violated `type` silences the field's other keywords: one cause, one finding. So does any of them the
+annotation `x-open-codes`: what is malformed is no unknown code.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from medpay_cli import characters, money
-from medpay_cli.layouts import Field, Layout
+from medpay_cli.layouts import Field, Layout, code_list
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,12 @@ def _field_checks(field: Field) -> list[Check]:
             Check(CODES[keyword], field, violated, _suspected(field, column, keyword, value, violated),
                   _expected(field, keyword, value))
         )  # fmt: skip
+    if field.open_codes:
+        listed = list(code_list(field.open_codes))
+        unknown = column.is_not_null() & ~_one_of(field, column, listed)
+        malformed = (check.violated for check in checks)
+        alone = (unknown & ~pl.any_horizontal(pl.lit(value=False), *malformed)).fill_null(value=False)
+        checks.append(Check(CODES["x-open-codes"], field, alone, unknown, field.open_codes))
     return checks
 
 
@@ -258,6 +265,7 @@ def _datetime(field: Field, column: pl.Expr) -> pl.Expr:
 CODES = {
     "required": "L101", "type": "L102", "format": "L103", "enum": "L104", "const": "L105",
     "pattern": "L106", "minLength": "L107", "maxLength": "L108", "minimum": "L109", "maximum": "L110",
+    "x-open-codes": "L111",
 }  # fmt: skip
 
 FORMATS: dict[str, Callable[[Field, pl.Expr], pl.Expr]] = {

@@ -64,19 +64,26 @@ def load(kind: Kind, name: str) -> Document:
 def parse(path: Path) -> Document:
     """Read a TOML file, or one of JSON whatever it is called: decimals as Decimal, no key twice. Raises MedpayError."""
     try:
-        content = path.read_text(encoding="utf-8-sig")
+        with files.reading(path):
+            content = _content(path)
         document = (
             tomllib.loads(content, parse_float=Decimal)
             if path.suffix == ".toml"
             else json.loads(content, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
         )
-    except OSError as err:
-        raise MedpayError("cannot_read", path=path, reason=err.strerror) from err
     except (ValueError, RecursionError) as err:
         raise MedpayError("not_well_formed", path=path, reason=err) from err
     if not isinstance(document, dict):
         raise MedpayError("not_well_formed", path=path, reason="the top level is not a table")
     return document
+
+
+def _content(path: Path) -> str:
+    """Its text. Raises MedpayError where no file is there."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as err:
+        raise MedpayError("cannot_read", path=path, reason=err.strerror) from err
 
 
 def check(document: Document, schema: str, origin: str) -> None:

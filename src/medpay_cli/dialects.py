@@ -73,11 +73,11 @@ class ControlLine:
 class Dialect:
     """A party's file habits. Without a header, a record of width n holds the layout's first n fields.
 
-    With one, columns are found by name, in the layout's order unless `free_order`; `headings` says which field a name
-    of the partner's own means, `other_columns` whether there may be more than the layout's, `missing_columns` whether
-    only those of `headings` must be there, `values` what a field holds that has no column. `preamble` counts the lines
-    before the header or the first record, `footer` is how each line after the last record begins. The control line
-    `head` stands behind the preamble, `tail` before the footer.
+    With one, of `header_lines` lines that are read downwards, columns are found by name, in the layout's order unless
+    `free_order`; `headings` says which field a name of the partner's own means, `other_columns` whether there may be
+    more than the layout's, `missing_columns` whether only those of `headings` must be there, `values` what a field
+    holds that has no column. `preamble` counts the lines before the header or the first record, `footer` is how each
+    line after the last record begins. The control line `head` stands behind the preamble, `tail` before the footer.
 
     `nodes` are the parts of a nested message; `namespace` is that of every element (XML), `embedded` are the paths
     whose value is text that holds JSON, `numbers` says whether amounts are written as JSON numbers, `sheet` names the
@@ -102,6 +102,7 @@ class Dialect:
     quote: str = ""
     encoding: str | None = None
     header: bool = False
+    header_lines: int = 1
     nulls: tuple[str, ...] = ()
     other_columns: bool = False
     missing_columns: bool = False
@@ -130,6 +131,11 @@ class Dialect:
     def wanted(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """The fields that a header must name."""
         return tuple(name for name in names if name in self.headings.values()) if self.missing_columns else names
+
+    @property
+    def heads(self) -> int:
+        """How many lines the header has, if there is one."""
+        return self.header_lines if self.header else 0
 
     @property
     def above(self) -> int:
@@ -167,8 +173,8 @@ class Dialect:
         yield from (f"values {name}" for name in sorted(set(self.values) - set(names)))
         if (self.missing_columns or self.values) and not self.header:
             yield "missing_columns, values: header = false"
-        if self.headings and not self.header:
-            yield "headings, header = false"
+        if (self.headings or self.header_lines > 1) and not self.header:
+            yield "headings, header_lines: header = false"
 
     def _delimiter_faults(self) -> Iterator[str]:
         if not self.delimiter.isascii() or {*self.delimiter} & {"\r", "\n", self.quote}:
@@ -242,7 +248,7 @@ def _built(name: str, document: config.Document) -> Dialect:
     same = (
         "format", "namespace", "numbers", "sheet", "delimiter", "quote", "encoding", "header", "other_columns",
         "free_order", "headings", "preamble", "final_line_end", "trim", "mixed_widths", "trailing_delimiter",
-        "line_end", "missing_columns", "values",
+        "line_end", "missing_columns", "values", "header_lines",
     )  # fmt: skip
     plain = {key: document[key] for key in same if key in document}
     nodes = tuple(_node(node, body, name) for node, body in document.get("nodes", {}).items())
@@ -312,6 +318,8 @@ def _text_faults(document: config.Document) -> Iterator[str]:
             yield f"control {place}, format = {form}"
         spans = control[place].values() if isinstance(control.get(place), dict) else ()
         yield from (f"control {place} {first}..{last}" for first, last in spans if first > last)
+    if "header_lines" in document and form != "delimited":
+        yield f"header_lines, format = {form}"
     if document.get("counted_in") == "bytes" and document.get("encoding") not in COUNTED:
         yield f"counted_in = bytes, encoding = {document.get('encoding')}"
 

@@ -40,7 +40,8 @@ def _delimited(sight: Sight, dialect: Dialect) -> Iterator[str]:
     fields = layouts.names_of(dialect.layout)
     if dialect.header:
         try:
-            found = columns(_joined(sight.lines[dialect.above :]), dialect)
+            first, *below = _records(sight.lines[dialect.above :], dialect.heads)
+            found = columns(first, dialect, below)
         except ReadError:
             found = ()
         if not set(dialect.wanted(fields)) <= set(found):
@@ -63,15 +64,18 @@ def _nothing(_: Sight, __: Dialect) -> Iterator[str]:
     yield from ()
 
 
-def _joined(lines: list[bytes]) -> bytes:
-    """The first line, with those that a quote in it reaches into."""
-    first = b""
+def _records(lines: list[bytes], count: int = 1) -> list[bytes]:
+    """The first lines, each with those that a quote in it reaches into."""
+    found = [b""]
     for line in lines:
-        first += line
-        if first.count(b'"') % 2 == 0:
+        found[-1] += line
+        if found[-1].count(b'"') % 2:
+            found[-1] += b"\n"
+        elif len(found) == count:
             break
-        first += b"\n"
-    return first
+        else:
+            found.append(b"")
+    return found
 
 
 AGAINST = {"delimited": _delimited, "json": _nested, "ndjson": _nested, "xml": _nested}
@@ -80,25 +84,33 @@ AGAINST = {"delimited": _delimited, "json": _nested, "ndjson": _nested, "xml": _
 def generic(source: Input, form: str, head: bytes, layout: str | None) -> str | None:
     """The generic dialect (`csv:visit.v1`) that the columns of a file name: those of exactly one layout.
 
-    In JSON an absent cell has no key, so there a record's keys are enough that hold all which are required.
+    In JSON an absent cell has no key, so there a record's keys are enough that hold all which are required. Of a
+    `layout` that somebody named most names are enough: what the others lack is for the reader to say.
     """
     for name, found in NAMED[form](source, head) if form in NAMED else ():
-        fitting = [
-            one
-            for one in ([layout] if layout else config.names(config.LAYOUT))
-            if (form == "json" and layouts.required_of(one) <= found <= {*layouts.names_of(one)})
-            or {*layouts.names_of(one)} == found
-        ]
+        if layout:
+            fitting = [layout] if _are_mostly(found, {*layouts.names_of(layout)}, form) else []
+        else:
+            fitting = [one for one in config.names(config.LAYOUT) if _are_those_of(found, one, form)]
         if len(fitting) == 1:
             return f"{name}:{fitting[0]}"
     return None
+
+
+def _are_those_of(found: set[str], layout: str, form: str) -> bool:
+    names = {*layouts.names_of(layout)}
+    return found == names or (form == "json" and layouts.required_of(layout) <= found <= names)
+
+
+def _are_mostly(found: set[str], names: set[str], form: str) -> bool:
+    return 2 * len(found & names) > len(found if form == "json" else names)
 
 
 Named = Iterator[tuple[str, set[str]]]
 
 
 def _in_text(_: Input, head: bytes) -> Named:
-    line = _joined([line.rstrip(b"\r") for line in head.split(b"\n", 50)[:50]])
+    [line] = _records([line.rstrip(b"\r") for line in head.split(b"\n", 50)[:50]])
     for name, mark in (("csv", ","), ("tsv", "\t")):
         try:
             yield name, {*columns(line, Dialect("", "", delimiter=mark, quote='"'))}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medpay_cli import config, layouts, messages
+from medpay_cli import config, identifiers, layouts, messages
 from medpay_cli.layouts import Field, Layout
 from medpay_cli.messages import Language
 
@@ -58,7 +58,7 @@ def _row(one: Field, lang: Language, words: dict[str, str]) -> list[str]:
         one.form or ", ".join(sorted(one.types)) or "-",
         _length(one),
         words["yes"] if one.required else "",
-        "; ".join(_values(one)),
+        "; ".join([*_identifier(one, lang), *_values(one)]),
         _cell(one.notes.get("x-source", "")),
         words[said] if said else "",
         "; ".join(_notes(one)),
@@ -73,6 +73,15 @@ def _length(one: Field) -> str:
     if most is None:
         return f"{least}.." if least else ""
     return f"{most}" if least == most else f"{least or ''}..{most}"
+
+
+def _identifier(one: Field, lang: Language) -> list[str]:
+    """Its kind of identifier, and where it is one."""
+    if one.identifier is None:
+        return []
+    told = f"{identifiers.kind(one.identifier).titles[lang]} ({_code(one.identifier)})"
+    where = [f"{_code(name)} = {', '.join(map(_code, values))}" for name, values in one.identifier_when.items()]
+    return [" ← ".join([told, *where])]
 
 
 def _values(one: Field) -> list[str]:

@@ -225,6 +225,17 @@ def storage(path: Path) -> Iterator[None]:
         raise StorageError("cannot_write", path=path, reason=err.strerror) from err
 
 
+@contextlib.contextmanager
+def reading(path: Path | str) -> Iterator[None]:
+    """Name `path` where it cannot be read (a failing disk, a permission, a file that is gone). Raises StorageError."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # somebody else's: nothing is written to what is read
+    except OSError as err:
+        raise StorageError("cannot_read", path=path, reason=err.strerror or type(err).__name__) from err
+
+
 def shown(path: str) -> str:
     """A path as text: one that the file system names in another encoding is read as UTF-8 if it is, else escaped."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -214,6 +214,8 @@ class FileVerdict:
     is_read: bool = True
     # Whose habits the dialect was read with, where it is not the shipped one.
     partner: str | None = None
+    # Whether its lines are lines of text, and no rows of a sheet.
+    is_text: bool = True
 
 
 @dataclass
@@ -233,3 +235,5 @@ class Outcome:
     # Codes that were left out, and the prefixes of the only ones that were held.
     ignored: tuple[str, ...] = ()
     selected: tuple[str, ...] = ()
+    # The severity from which findings make the exit code 1.
+    fail_on: str = ERROR

@@ -90,7 +90,9 @@ def _inspected(source: Input, encoding: str | None, partner: Partner | None) -> 
         parts, dialect = recognition.chosen(text, made.candidates, partner=partner)
         made.format = dialect.format
     except ReadError as err:
-        made.reason = err.code
+        if err.code == recognition.UNDECIDED:
+            made.candidates = recognition.undecided(source, partner=partner)
+        made.reason = None if made.candidates else err.code
         return made
     except MedpayError as err:
         if err.key not in ("not_recognised", "ambiguous"):

@@ -138,7 +138,7 @@ class _Desk(Generic[T]):
         self._also = also
         self._usual = checks.compile_layout(layout)
         self._odd = checks.with_characters(layout, self._usual, terms.applies)
-        self._rules = rules.held(layout, terms.profile, terms.applies) if terms.with_rules else Held()
+        self._rules = rules.held(layout, terms.profile, terms.applies, terms.as_of) if terms.with_rules else Held()
         looked_at = {*gathers, *(one.name for one in self._rules.columns)}
         self._looked_at = [one for one in layout.fields if one.name in looked_at]
         self._amounts = [*layout.money, *(one for one in self._looked_at if one.form == "decimal")]
@@ -315,7 +315,7 @@ class _Desk(Generic[T]):
             verdict.is_read = False
         elif self.unfit == verdict.records and self.widths:
             permitted = " | ".join(str(width) for width in self.dialect.widths or last.permitted)
-            skipped = self.dialect.above + self.dialect.header
+            skipped = self.dialect.above + self.dialect.heads
             expected = f"{named(self.dialect.delimiter)}: {permitted}"
             _stop(self.made, ReadError("F201", split_counts(self.source, skipped), expected))
         elif self.unfit == verdict.records and UNDECODABLE in codes:
@@ -596,6 +596,7 @@ def blank(source: Input, layout: Layout, dialect: Dialect, node: str | None = No
         rejected_totals=dict(nothing),
         scales={one.name: one.scale for one in layout.money},
         partner=dialect.partner,
+        is_text=dialect.format not in formats.BINARY,
     )
 
 

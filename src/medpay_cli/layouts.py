@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from itertools import pairwise
@@ -47,6 +47,11 @@ class Field:
         return next((value for keyword, value in self.asserted if keyword == "format"), None)
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it holds numbers, days or codes, and a person's name only where columns have shifted."""
+        return not self.is_text or any((self.codes, self.open_codes, self.form))
+
+    @property
     def is_money(self) -> bool:
         """Whether its cells are amounts in yuan, summed in totals."""
         return self.form == "money"
@@ -72,9 +77,34 @@ class Field:
         return self.notes.get("x-codes")
 
     @property
+    def open_codes(self) -> str | None:
+        """The name of a list of known codes, where there may be others."""
+        return self.notes.get("x-open-codes")
+
+    @property
+    def strict(self) -> Field:
+        """As it is written: within what the narrowest of its sources says too."""
+        bounds = self.notes.get("x-strict", {})
+        narrower = [(keyword, bounds[keyword]) for keyword in ASSERTIONS if keyword in bounds]
+        # Of two lengths the wider one says nothing more: one cause, one finding.
+        longest = bounds.get("maxLength", float("inf"))
+        kept = (pair for pair in self.asserted if pair[0] != "maxLength" or pair[1] < longest)
+        return replace(self, required=self.required or "required" in bounds, asserted=(*kept, *narrower))
+
+    @property
     def sensitivity(self) -> str | None:
         """`direct` (never shown), `identifier` (masked for people) or None."""
         return self.notes.get("x-sensitivity")
+
+    @property
+    def identifier(self) -> str | None:
+        """Its kind of identifier, a name in `schemas/identifiers.toml`."""
+        return self.notes.get("x-identifier")
+
+    @property
+    def identifier_when(self) -> dict[str, tuple[str, ...]]:
+        """Where it is one: other fields of the record → the values that they must have; empty is everywhere."""
+        return {name: tuple(values) for name, values in self.notes.get("x-identifier-when", {}).items()}
 
     def title(self, lang: str) -> str:
         """Its name for people."""
@@ -106,6 +136,16 @@ class Layout:
     def money(self) -> tuple[Field, ...]:
         """The fields that are summed in totals."""
         return tuple(field for field in self.fields if field.is_money)
+
+    @property
+    def identified(self) -> tuple[Field, ...]:
+        """The identifiers, as far as the record holds what says whether they are any."""
+        return tuple(one for one in self.fields if one.identifier and set(one.identifier_when) <= set(self.names))
+
+    @property
+    def strict(self) -> Layout:
+        """The layout that records are written by, where this one is what they are read by."""
+        return replace(self, fields=tuple(field.strict for field in self.fields))
 
     def field(self, name: str) -> Field | None:
         """The field of that name."""
@@ -169,9 +209,11 @@ def canonical(name: str) -> dict[str, str]:
 def _field(name: str, required: bool, bodies: tuple[Document, ...], origin: str) -> Field:
     asserted = []
     notes: Document = {}
-    # What stands beside a $ref comes first and describes the field; both assert.
+    # What stands beside a $ref comes first and describes the field; both assert, and both narrow it for writing.
     for body in reversed(bodies):
+        narrower = notes.get("x-strict", {}) | body.get("x-strict", {})
         notes |= {key: value for key, value in body.items() if key not in ASSERTIONS and key != "$ref"}
+        notes |= {"x-strict": narrower} if narrower else {}
     for body in bodies:
         asserted += [(keyword, body[keyword]) for keyword in ASSERTIONS if keyword in body]
         if "x-codes" in body:
@@ -179,6 +221,8 @@ def _field(name: str, required: bool, bodies: tuple[Document, ...], origin: str)
     if ("type", "integer") in asserted:
         asserted = [pair for pair in asserted if pair != ("type", "number")]  # every integer is a number
     field = Field(name, required, tuple(asserted), notes)
+    if field.identifier and field.identifier not in _identifiers():
+        raise MedpayError("unknown_identifier", name=field.identifier, known=", ".join(_identifiers()))
     fault = next(_faults(field, bodies), None)
     if fault:
         raise MedpayError("field_fault", path=origin, name=name, reason=fault)
@@ -238,6 +282,11 @@ def _resolved(body: Document, root: Document, origin: str) -> Iterator[Document]
         if base:
             root = _shared(base, origin, ref)
         body = _at(root, pointer, origin, ref)
+
+
+@cache
+def _identifiers() -> tuple[str, ...]:
+    return tuple(config.parse(files.schemas() / "identifiers.toml")["kinds"])
 
 
 @cache

@@ -89,6 +89,7 @@ class Side:
     records: int
     keys: int | None
     amounts: dict[str, Decimal]
+    partner: str | None = None
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,14 @@ from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.evidence import Sight
 from medpay_cli.findings import ERROR
 from medpay_cli.formats.archive import Input
-from medpay_cli.formats.encoding import known
+from medpay_cli.formats.encoding import MARKS, known
 from medpay_cli.formats.text.header import first_size, widest_delimiter
 from medpay_cli.judging import NOT_JUDGED, Terms
 from medpay_cli.layouts import Field, Layout
 from medpay_cli.partners import Partner
 from medpay_cli.parts import Parts, fitted, ids
 
+UNDECIDED = "F211"
 # So many candidates are named where nothing fits, none of them so far from fitting.
 NEAREST, FAR = 3, 2
 # So many records must fit; the bytes that are looked at for them are bounded too.
@@ -27,6 +28,8 @@ RECORDS = 1000
 # Findings on records that have other names or another shape than the dialect says.
 STRANGE = {"F101", "F102", "F103", "F110", "F111", "F112", "F113"}
 BYTES = 16 << 20
+# How the reason begins where everything fits but the encoding.
+ENCODING = "encoding"
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,10 @@ class Candidate:
 
     @property
     def distance(self) -> int:
-        """How far it is from fitting: cells that are wrong (0), records of another shape (1), another file (2)."""
-        return {"": 0, "L": 0, "B": 0}.get((self.reason or "")[:1], 1 if (self.reason or "").startswith("F1") else 2)
+        """How far it is from fitting: cells that are wrong (0), records of another shape or in another encoding (1),
+        another file (2)."""
+        reason = self.reason or ""
+        return 0 if reason[:1] in ("", "L", "B") else 1 if reason.startswith(("F1", ENCODING)) else 2
 
     def __str__(self) -> str:
         return f"{self.dialect} {self.fits}/{self.records}" + (f" ({self.reason})" if self.reason else "")
@@ -82,6 +87,20 @@ def forms(source: Input) -> tuple[str, ...]:
     return ALSO.get(form, (form,))
 
 
+def generic(source: Input, layout: str) -> str | None:
+    """The generic dialect of a layout, where the columns of a file are named as its fields."""
+    form = sniffed(source)
+    if form in formats.BINARY:
+        return evidence.generic(source, form, b"", layout)
+    with source.open() as stream:
+        head = stream.read(1 << 20)
+    for mark, encoding in MARKS:
+        if head.startswith(mark):
+            head = head.removeprefix(mark).decode(encoding, "replace").encode()
+            break
+    return evidence.generic(source, form, head, layout)
+
+
 def candidates(
     source: Input, asked: str | None, layout: str | None = None, partner: Partner | None = None
 ) -> list[Candidate]:
@@ -93,26 +112,28 @@ def candidates(
     form = sniffed(source)
     possible = ALSO.get(form, (form,))
     text = formats.prepared(source, Dialect("", "", format=form), asked)
-    head, is_whole = (b"", False) if form in formats.BINARY else _head(text)
-    sight = None if form in formats.BINARY else Sight(head)
-    wanted = layouts.load(layout).id if layout else None
-    found = []
-    also = evidence.generic(source if sight is None else text, form, head, layout)
-    for dialect in (dialects.load(name, partner) for name in [*dialects.names(), *([also] if also else ())]):
-        if dialect.format not in possible or (wanted is not None and wanted not in ids(dialect)):
-            continue
-        reason = sight.against(dialect) if sight else None
-        if sight and reason:
-            shown = ", ".join(node.layout for node in dialect.parts)
-            found.append(Candidate(dialect.name, shown, sight.records if reason == "F201" else 0, 0, reason))
-            continue
-        parts, written = fitted(dialect)
-        found.append(
-            _held_in_lines(text, head, parts, written, is_whole=is_whole)
-            if written.format in formats.IN_LINES
-            else _held(text, parts, written)
-        )
+    begun = None if form in formats.BINARY else _head(text)
+    also = evidence.generic(text if begun else source, form, begun.head if begun else b"", layout)
+    found = [
+        _against(dialect, text, begun)
+        for dialect in (dialects.load(name, partner) for name in [*dialects.names(), *([also] if also else ())])
+        if dialect.format in possible and (layout is None or layouts.load(layout).id in ids(dialect))
+    ]
     return sorted(found, key=lambda one: (-one.fits, one.distance, one.dialect))
+
+
+def undecided(source: Input, layout: str | None = None, partner: Partner | None = None) -> list[Candidate]:
+    """For an input whose encoding nobody can tell: those dialects that declare one in which every record fits."""
+    found = []
+    for dialect in (dialects.load(name, partner) for name in dialects.names()):
+        if (
+            dialect.encoding
+            and dialect.format in forms(source)
+            and (not layout or layouts.load(layout).id in ids(dialect))
+        ):
+            text = formats.prepared(source, dialect, None)
+            found.append(_against(dialect, text, _head(text)))
+    return [one for one in found if one.is_match]
 
 
 def nearest(found: list[Candidate]) -> list[Candidate]:
@@ -127,7 +148,15 @@ def recognised(
 
     Raises MedpayError with the candidates where it is not clear, ReadError F208 where there is nothing to judge by.
     """
-    return chosen(source, candidates(source, asked, layout, partner), layout, partner)
+    try:
+        found = candidates(source, asked, layout, partner)
+    except ReadError as err:
+        fitting = undecided(source, layout, partner) if err.code == UNDECIDED else []
+        if not fitting:
+            raise
+        told = "; ".join(map(str, fitting))
+        raise MedpayError("encoding_undecided", path=source.path, place=err.value, found=told) from err
+    return chosen(source, found, layout, partner)
 
 
 def chosen(
@@ -160,7 +189,7 @@ def structure(text: Input, dialect: Dialect | None) -> tuple[Layout, Dialect]:
         size = first_size(text, dialect)
         # The control line and the header are lines more that are no records.
         written = replace(
-            dialect, header=False, preamble=dialect.above + dialect.header, head=None, widths=(size,),
+            dialect, header=False, preamble=dialect.above + dialect.heads, head=None, widths=(size,),
             mixed_widths=False, shifted=(), headings={},
         )  # fmt: skip
     if size > written.limits.columns:
@@ -171,13 +200,25 @@ def structure(text: Input, dialect: Dialect | None) -> tuple[Layout, Dialect]:
     return Layout("", fields, (), {}), written
 
 
-def _held_in_lines(text: Input, head: bytes, parts: Parts, dialect: Dialect, *, is_whole: bool) -> Candidate:
-    if dialect.encoding and known(dialect.encoding) != text.encoding and not head.isascii():
-        return Candidate(dialect.name, _shown(parts), 0, 0, f"{text.encoding}")
-    if not is_whole:
+def _against(dialect: Dialect, text: Input, begun: _Begun | None) -> Candidate:
+    """A dialect held against an input, of a text against its first lines."""
+    if begun and (reason := begun.sight.against(dialect)):
+        shown = ", ".join(node.layout for node in dialect.parts)
+        return Candidate(dialect.name, shown, begun.sight.records if reason == "F201" else 0, 0, reason)
+    parts, written = fitted(dialect)
+    if begun and written.format in formats.IN_LINES:
+        return _held_in_lines(text, begun, parts, written)
+    return _held(text, parts, written)
+
+
+def _held_in_lines(text: Input, begun: _Begun, parts: Parts, dialect: Dialect) -> Candidate:
+    if not begun.is_whole:
         dialect = replace(dialect, footer=(), tail=None, final_line_end=False)
-    sample = replace(text, member=None, spool=cast("BinaryIO", io.BytesIO(head)))
-    return _held(sample, parts, dialect)
+    sample = replace(text, member=None, spool=cast("BinaryIO", io.BytesIO(begun.head)))
+    made = _held(sample, parts, dialect)
+    if made.is_match and dialect.encoding and known(dialect.encoding) != text.encoding and not begun.head.isascii():
+        return replace(made, fits=0, reason=f"{ENCODING} {text.encoding} != {dialect.encoding}", is_named=False)
+    return made
 
 
 def _held(sample: Input, parts: Parts, dialect: Dialect) -> Candidate:
@@ -207,8 +248,16 @@ def _shown(parts: Parts) -> str:
     return ", ".join(layout.id for layout in parts.values())
 
 
-def _head(text: Input) -> tuple[bytes, bool]:
-    """The first lines, and whether they are the whole file."""
+@dataclass(frozen=True)
+class _Begun:
+    """The first lines of a text, what they show at first sight, and whether they are the whole file."""
+
+    head: bytes
+    sight: Sight
+    is_whole: bool
+
+
+def _head(text: Input) -> _Begun:
     with text.open() as stream:
         lines = list(islice(iter(lambda: stream.readline(BYTES), b""), RECORDS + 50))
         size, kept = 0, []
@@ -218,4 +267,5 @@ def _head(text: Input) -> tuple[bytes, bool]:
                 break
             kept.append(line)
         is_whole = len(kept) == len(lines) and not stream.read(1)
-    return b"".join(kept[: None if is_whole else RECORDS]), is_whole
+    head = b"".join(kept[: None if is_whole else RECORDS])
+    return _Begun(head, Sight(head), is_whole)

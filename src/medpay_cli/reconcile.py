@@ -33,12 +33,12 @@ def reconcile(
     terms: Mapping[str, Terms] | None = None,
     tolerance: Mapping[str, Decimal] | None = None,
     accepted_only: bool = False,
-    partner: Partner | None = None,
+    partner: Mapping[str, Partner] | None = None,
 ) -> Reconciliation:
     """Match the two files in `sides` (side name → PATH) as the recipe says; amounts in yuan.
 
     `layout` and `dialect` replace the recipe's own for a side, `tolerance` a column's; a side is read on its `terms`,
-    its dialect as the `partner` writes it.
+    its dialect as its `partner` writes it.
     Wrong data is in the result; raises MedpayError for what cannot be done as asked, InternalError where the bridge
     does not tie.
     """
@@ -50,7 +50,7 @@ def reconcile(
             (terms or {}).get(one.name) or Terms(),
             recipe,
             take,
-            partner,
+            (partner or {}).get(one.name),
         )
         for name, one in zip(SIDES, recipe.sides, strict=True)
     }
@@ -142,6 +142,7 @@ def _side(side: ReadSide, compared: Compared) -> Side:
         records=side.records,
         keys=None,
         amounts={name: side.amounts[name] for name in compared.amounts},
+        partner=side.made.verdict.partner,
     )
 
 
@@ -232,5 +233,5 @@ def _noted(both: Mapping[str, ReadSide]) -> Outcome:
         exit_code=0,
         titles={field.name: (field.title("zh"), field.title("en")) for field in fields},
         sensitivity={field.name: field.sensitivity for field in fields if field.sensitivity},
-        plain=frozenset(field.name for field in fields if not field.is_text or field.codes or field.form),
+        plain=frozenset(field.name for field in fields if field.is_plain),
     )

@@ -81,6 +81,7 @@ EVERY_KEYWORD: dict[str, Any] = {
         "yes": {"type": "string", "const": "1"},
         "code": {"type": "string", "pattern": "^[A-Z][0-9]{2}$"},
         "flag": {"type": "string", "x-codes": "refd_setl_flag", "maxLength": 1},
+        "class": {"type": "string", "x-open-codes": "med_type", "maxLength": 4},
         "born": {"type": "string", "format": "date"},
         "at": {"type": "string", "format": "datetime"},
         "written": {"type": "string", "format": "money"},
@@ -237,7 +238,7 @@ def _bounds(rng: random.Random) -> dict[str, Any]:
 
 
 def _codes(rng: random.Random) -> dict[str, Any]:
-    return {"x-codes": rng.choice(("refd_setl_flag", "insutype"))}
+    return {rng.choice(("x-codes", "x-open-codes")): rng.choice(("refd_setl_flag", "insutype"))}
 
 
 def _scrawl(rng: random.Random) -> str:
@@ -248,6 +249,8 @@ def _near(field: layouts.Field) -> Iterator[str]:
     """Texts at the limits that the field states, and one step beyond."""
     yield from ("1", "12", "123.45", "a", "abc", "2024-02-29", "2024-02-29 08:00:00", "")
     yield from map(str, field.notes.get("examples", ()))
+    for code in list(layouts.code_list(field.open_codes))[:3] if field.open_codes else ():
+        yield from (code, f"{code}0", f"9{code[1:]}", code[:-1])
     for keyword, value in field.asserted:
         if keyword in ("minLength", "maxLength"):
             for length in range(max(value - 1, 0), value + 2):

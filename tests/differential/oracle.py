@@ -46,7 +46,8 @@ def validator(layout: Layout) -> Draft202012Validator:
 
 
 def violations(judge: Draft202012Validator, value: dict[str, str | Decimal]) -> set[tuple[str, str]]:
-    """Every (field, keyword) that the object violates; a violated type silences the field's other keywords."""
+    """Every (field, keyword) that the object violates; a violated type silences the field's other keywords, and every
+    keyword the annotation of an open list, which is ours."""
     found = set()
     for error in judge.iter_errors(value):
         if error.validator == "required":
@@ -54,7 +55,12 @@ def violations(judge: Draft202012Validator, value: dict[str, str | Decimal]) -> 
         else:
             found.add((str(error.absolute_path[0]), SPELT.get(error.validator, error.validator)))
     untyped = {name for name, keyword in found if keyword == "type"}
-    return {(name, keyword) for name, keyword in found if keyword == "type" or name not in untyped}
+    malformed = {name for name, keyword in found if keyword != "x-open-codes"}
+    return {
+        (name, keyword)
+        for name, keyword in found
+        if keyword == "type" or name not in (malformed if keyword == "x-open-codes" else untyped)
+    }
 
 
 @cache
@@ -150,6 +156,6 @@ _FORMATS.checks("datetime")(_is_datetime)
 
 _Validator = extend(
     Draft202012Validator,
-    {"pattern": _pattern, "format": _format, "x-codes": _x_codes},
+    {"pattern": _pattern, "format": _format, "x-codes": _x_codes, "x-open-codes": _x_codes},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many({"number": _is_number, "integer": _is_integer}),
 )

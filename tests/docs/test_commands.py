@@ -61,8 +61,11 @@ def followed(tmp_path):
     """The page docs/layouts.md, followed word for word: what each of its commands said."""
     shown = {
         "json": ["my_bill.json"],
-        "toml": ["my_bill.toml", "prices.toml", "control.toml", "fixed.toml", "medpay.toml"],
-        "csv": ["partner.csv", "prices.csv"],
+        "toml": [
+            *("my_bill.toml", "prices.toml", "prices_xlsx.toml", "notice.toml"),
+            *("control.toml", "fixed.toml", "medpay.toml"),
+        ],
+        "csv": ["partner.csv", "prices.csv", "anhui.csv"],
         "text": ["control.txt", "fixed.txt"],
     }
     for kind, names in shown.items():
@@ -74,7 +77,7 @@ def followed(tmp_path):
 
 def test_every_command_about_layouts_and_dialects_works(followed):
     done, _ = followed
-    assert len(done) == 15
+    assert len(done) == 19
     assert {command: (one.returncode, one.stderr) for command, one in done.items() if one.returncode} == {}
 
 

@@ -173,7 +173,7 @@ def outputs(folder: Path, tmp_path: Path, *words: object) -> dict[str, dict[str,
     return {name: seen(content) for name, content in written.items()}
 
 
-FORMS = ("text", "json", "ndjson", "csv")
+FORMS = ("text", "json", "ndjson", "csv", "sarif", "junit", "github")
 ALL = [word for form in FORMS for word in ("--output", f"{form}:OUT/report.{form}")]
 RECORDS = ("--accepted", "OUT/A", "--rejected", "OUT/R")
 # Nothing is cut short: whoever is shown at all is shown in full.
@@ -193,6 +193,9 @@ def test_people_are_only_in_the_records_and_identifiers_in_what_an_auditor_reads
         "report.json": IDS,
         "report.ndjson": IDS,
         "report.csv": IDS,
+        "report.sarif": NOBODY,
+        "report.junit": NOBODY,
+        "report.github": NOBODY,
         "A": NOBODY,  # nobody's record is accepted
         "R": EVERYONE,
         "R.why.csv": IDS,

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from surroundings import MEDPAY, UPLOAD, contents, ledger, run, surrounded
+from surroundings import MEDPAY, UPLOAD, contents, ledger, mortal, run, surrounded
 
 from medpay_cli import separating
 
@@ -24,8 +24,6 @@ OLD = b"what stood here before\n"
 FULL = Path("/dev/full")
 # Enough for a target larger than the small disk, whatever is written of a record.
 RECORDS = 30_000
-# What takes from root the right that makes a read-only folder writable.
-MORTAL = ("setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner")
 
 
 @pytest.fixture
@@ -189,18 +187,6 @@ def test_a_temporary_folder_that_fills_up_is_7_and_named(tmp_path, small_disk):
     done = run("validate", path, *UPLOAD, environment={"TMPDIR": str(small_disk)})
     assert (done.returncode, done.stdout, contents(small_disk)) == (7, b"", {})
     refused(done, 7, small_disk)
-
-
-def mortal(*words: object) -> subprocess.CompletedProcess[bytes]:
-    """Run a command as somebody to whom a read-only folder is read-only."""
-    if os.geteuid() != 0:
-        return run(*words)
-    able = subprocess.run([*MORTAL, "true"], capture_output=True, check=False)
-    if able.returncode:
-        pytest.skip(f"root cannot lay down its rights here: {able.stderr.decode().strip()}")
-    return subprocess.run(
-        [*MORTAL, *MEDPAY, *map(str, words)], capture_output=True, check=False, env=surrounded(), timeout=60
-    )
 
 
 @pytest.mark.parametrize(("option", "form"), [("--accepted", "{}"), ("--rejected", "{}"), ("--output", "json:{}")])

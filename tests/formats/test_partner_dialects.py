@@ -9,10 +9,12 @@ import polars as pl
 import pytest
 import xlsxwriter
 
-from medpay_cli import dialects, formats, layouts, recognition
+from medpay_cli import dialects, formats, layouts, recognition, sampling
 from medpay_cli.errors import MedpayError
 from medpay_cli.files import Source
 from medpay_cli.formats import archive
+from medpay_cli.inspection import inspect
+from medpay_cli.judging import Terms
 from medpay_cli.validate import validate
 
 HEADER = (
@@ -114,3 +116,48 @@ def test_a_batch_of_an_insurer_is_written_with_its_totals_and_known_again(name, 
     (tmp_path / "batch.txt").write_bytes(out.getvalue())
     assert recognition.recognised(opened(tmp_path / "batch.txt"), "gbk")[1].name == name
     assert read(tmp_path / "batch.txt", name).equals(frame)
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_a_batch_that_shows_itself_as_gbk_is_known_where_nothing_is_named(name, tmp_path):
+    with (tmp_path / "batch.txt").open("wb") as out:
+        sampling.write(BATCHES[name], name, 20, 1, (), out)
+    outcome = validate([str(tmp_path / "batch.txt")])
+    [file] = outcome.files
+    assert (outcome.exit_code, file.dialect, file.encoding, file.records) == (0, name, "gb18030", 20)
+
+
+def batch(path, name: str, encoding: str) -> Path:
+    """A batch of claims in which every person has this name."""
+    out = io.BytesIO()
+    sampling.write("commercial_claim", "insurer-claims-gbk", 20, 1, (), out)
+    path.write_bytes(out.getvalue().decode("gbk").replace("假造", name).encode(encoding))
+    return path
+
+
+def test_a_batch_of_which_the_encoding_cannot_be_told_is_refused_with_what_it_could_be(tmp_path):
+    """陆 and 卢 of GBK are valid UTF-8 too, 假 is not."""
+    mixed = batch(tmp_path / "mixed.txt", "陆卢", "gbk")
+    mixed.write_bytes(mixed.read_bytes().replace("陆卢".encode("gbk"), "假造".encode("gbk")).replace(
+        "假造".encode("gbk"), "陆卢".encode("gbk"), 1))  # fmt: skip
+    with pytest.raises(MedpayError) as refused:
+        validate([str(mixed)])
+    assert (refused.value.key, refused.value.values["found"]) == ("encoding_undecided", "insurer-claims-gbk 20/20")
+    inspected = inspect(str(mixed))
+    assert (inspected.exit_code, [one.dialect for one in inspected.files[0].nearest]) == (2, ["insurer-claims-gbk"])
+    for named in ({"dialect": "insurer-claims-gbk"}, {"layout": "commercial_claim"}, {"terms": Terms(encoding="gbk")}):
+        assert validate([str(mixed)], **named).exit_code == 0
+
+
+@pytest.mark.parametrize(("name", "encoding"), [("陆卢", "gbk"), ("假造", "utf-8")])
+def test_a_batch_in_another_encoding_than_the_dialect_declares_is_named_for_it(name, encoding, tmp_path):
+    with pytest.raises(MedpayError) as refused:
+        validate([str(batch(tmp_path / "batch.txt", name, encoding))])
+    told = "insurer-claims-gbk 0/20 (encoding utf-8 != gbk)"
+    assert (refused.value.key, refused.value.values["found"]) == ("not_recognised", told)
+
+
+def test_a_damaged_file_that_fits_no_dialect_is_not_judged(tmp_path):
+    (tmp_path / "list.csv").write_bytes("编码,陆\n".encode() + "假造,1\n".encode("gbk"))
+    outcome = validate([str(tmp_path / "list.csv")])
+    assert (outcome.exit_code, [code for code, _, _ in outcome.findings.counts]) == (3, ["F211"])

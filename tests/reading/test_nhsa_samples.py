@@ -44,8 +44,8 @@ NEAREST = {
     "synthetic_3201_result_variants.json": None,  # two messages in one document
     "money_tuples_real_amounts.json": None,  # no message
     "dirty_prices_expected.json": None,  # no message
-    "dirty_prices_gb18030.csv": "shaanxi-price-list 10/14 (L103 begndate)",
-    "dirty_prices_utf8bom.csv": "shaanxi-price-list 10/14 (L103 begndate)",
+    "dirty_prices_gb18030.csv": "shaanxi-price-list 6/14 (L106 item_code)",
+    "dirty_prices_utf8bom.csv": "shaanxi-price-list 6/14 (L106 item_code)",
 }
 
 

@@ -81,6 +81,8 @@ OURS = {"price_item.v1", "institution.v1", "online_visit.v1", "prescription.v1",
 
 NUMBERS = ("数值型", "decimal", "int", "number")
 DAYS = {"日期型": "date", "date": "date", "日期时间型": "datetime", "datetime": "datetime"}
+# Why a field that the reference says is coded takes codes beside those of its list.
+OPEN = "regions have codes of their own (nhsa-codelists: scope local, live), so an unknown one is a warning"
 # A date or time without separators is text of this length, held by a pattern.
 COMPACT = {"6", "8", "14"}
 
@@ -93,6 +95,7 @@ class Stated:
     type: str
     length: str
     required: bool | None
+    is_coded: bool
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ def _stated(row: dict[str, Any], table: Table) -> Stated:
     lengths = [row.get("length"), *(found for text in said if text.startswith("length") for found in _numbers(text))]
     # Some tables state a length of a date or of a number's digits as "18,2"; the largest that any build states counts.
     largest = max((str(one) for one in lengths if one), key=lambda one: int(one.split(",")[0]), default="")
-    return Stated(table[0], row["type"] or "", largest, required)
+    return Stated(table[0], row["type"] or "", largest, required, bool(row.get("codelist")))
 
 
 def _numbers(text: str) -> list[str]:
@@ -181,6 +184,8 @@ def _differences(layout: Layout, tables: dict[str, list[Stated]]) -> Iterator[Di
         reason = _reason(field)
         for kind, reference, ours in _of_field(field, said):
             yield differs(code, kind, reference, ours, reason or _of_layout(layout, kind))
+        if field.open_codes and any(one.is_coded for one in said):
+            yield differs(code, "opened", "coded", f"open list {field.open_codes}", OPEN)
         missing = sorted({table[0] for table in TABLES[layout.id]} - {one.table for one in said})
         always = all(one.required is True for one in said) and not missing
         if field.required and not always:

@@ -79,10 +79,18 @@ def judged(dialect: Dialect, content: bytes):
     return {one.verdict.node: one.verdict.records for one in made}, found
 
 
+def counted(dialect: Dialect):
+    """The node whose records are counted: the first that may be repeated and stands in no other."""
+    tops = [node for node in dialect.parts if node.parent is None]
+    return next((node for node in tops if node.repeated), tops[0])
+
+
 def possible(dialect: Dialect) -> list[str]:
-    """The codes of every keyword that the layout asserts of a field that no control line sums."""
-    summed = dialect.head.items if dialect.head else ()
-    fields = [one for one in layouts.load(dialect.layout).fields if one.name not in summed]
+    """The codes of every keyword that the layout asserts of a field that no control line sums and no child links to."""
+    node = counted(dialect)
+    whole = {name for line in (dialect.head, dialect.tail) if line for name in line.items}
+    whole |= {name for one in dialect.nodes if one.parent == node.name for name in one.link}
+    fields = [one for one in layouts.load(node.layout).fields if one.name not in whole]
     keywords = {keyword for one in fields for keyword, _ in one.asserted if keyword != "type"}
     keywords |= {"type"} if any(one.types & {"number", "integer"} for one in fields) else set()
     keywords |= {"required"} if any(one.required for one in fields) else set()
@@ -96,6 +104,16 @@ def test_a_sample_is_valid_in_every_format(layout, name):
     content, planted = drawn(dialect, 3)
     assert planted == []
     assert judged(dialect, content) == ({None: 3}, [])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_sample_keeps_to_the_strict_layout(layout):
+    dialect = MADE["csv"](layout)
+    content, _ = drawn(dialect, 200)
+    written = {None: layouts.load(layout).strict}
+    source = Input("-", spool=io.BytesIO(content))
+    [made] = judging.judge_nodes(source, written, dialect, lambda *_: None, judging.Terms())
+    assert (made.verdict.records, made.findings.counts) == (200, {})
 
 
 def every_fault_is_found(layout, name):
@@ -199,6 +217,14 @@ def test_children_whose_key_is_partly_their_parent_s_are_never_repeated(tmp_path
     records, found = judged(dialect, content)
     assert found == []
     assert 300 < records["child"] <= 1000
+
+
+def test_the_only_record_of_a_message_takes_one_fault():
+    content, [planted] = drawn(dialects.load("nhsa-3201-request"), 1, "L103")
+    assert judged(dialects.load("nhsa-3201-request"), content)[1] == [("data", 1, planted.field, "L103")]
+    with pytest.raises(MedpayError) as refused:
+        drawn(dialects.load("nhsa-3201-request"), 9, "L103", "L108")
+    assert refused.value.key == "one_record"
 
 
 @pytest.mark.parametrize("path", sorted(NESTED.glob("*.toml")), ids=lambda path: path.stem)

@@ -15,7 +15,7 @@ ROWS = (
     {"evidence", "judging", "recipes", "reports"},
     {"checks", "matching", "formats", "control", "parts", "rules"},
     {"screening", "repeats"},
-    {"layouts", "dialects", "money", "characters"},
+    {"layouts", "dialects", "money", "identifiers", "characters"},
     {"findings", "config", "files", "partners", "waivers", "frames", "parallel", "messages", "errors"},
 )
 LEVEL = {name: number for number, row in enumerate(ROWS) for name in row}

@@ -58,6 +58,49 @@ def test_a_code_list_is_closed_or_open_and_every_one_is_named():
     assert set().union(*named) - {None} == set(LISTS)
 
 
+def test_a_list_of_which_regions_have_values_of_their_own_is_closed_nowhere():
+    local = {
+        name for name in LISTS if any("local" in row["scope"].split(":")[0] for row in layouts.code_list(name).values())
+    }
+    assert {"insutype", "clr_type", "fund_pay_type"} <= local
+    assert [(one.id, field.name) for one in LAYOUTS for field in one.fields if field.codes in local] == []
+
+
+# Codes of a region in fields of other sources that have no room for them.
+NO_ROOM = {("commercial_claim.v1", "psn_cert_type"), ("coverage.v1", "psn_cert_type"),
+           ("settlement_list.v1", "patn_cert_type")}  # fmt: skip
+
+
+def test_a_field_has_room_for_every_code_of_its_open_list():
+    without = {
+        (layout.id, field.name)
+        for layout in LAYOUTS
+        for field in layout.fields
+        if field.open_codes
+        and max(map(len, layouts.code_list(field.open_codes))) > dict(field.asserted).get("maxLength", 99)
+    }
+    assert without == NO_ROOM
+
+
+def test_what_is_strict_narrows_what_is_read_and_names_its_source():
+    for layout in LAYOUTS:
+        for field in layout.fields:
+            strict, read = field.notes.get("x-strict", {"source": "-"}), dict(field.asserted)
+            assert strict["source"], (layout.id, field.name)
+            assert strict.get("maxLength", -1) < read.get("maxLength", 1 << 20), (layout.id, field.name)
+            assert not ("required" in strict and field.required), (layout.id, field.name)
+            assert strict.get("pattern") is None or strict["pattern"] != read.get("pattern"), (layout.id, field.name)
+
+
+def test_the_strict_layout_has_the_bounds_of_the_layout_and_of_the_field_that_it_refers_to():
+    layout = layouts.load("settlement_list")
+    read, written = layout.field("fixmedins_code"), layout.strict.field("fixmedins_code")
+    assert (read.required, dict(read.asserted)["maxLength"]) == (False, 30)
+    assert (written.required, written.asserted[-2:]) == (True, (("pattern", "^[HP][0-9]{11}$"), ("maxLength", 12)))
+    assert [keyword for keyword, _ in written.asserted] == ["type", "pattern", "maxLength"]
+    assert layout.strict.names == layout.names
+
+
 @pytest.mark.parametrize("name", LISTS)
 def test_a_code_list_is_well_formed(name):
     with (SCHEMAS / "codes" / f"{name}.csv").open(encoding="utf-8", newline="") as file:

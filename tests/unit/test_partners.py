@@ -91,6 +91,34 @@ def test_reconcile_reads_both_sides_as_the_partner_writes_them():
     assert medpay(*sides).exit_code == 3
 
 
+@pytest.mark.parametrize("named", [("theirs=west",), ("none", "platform=west"), ("west", "hospital=none")])
+def test_each_side_of_a_reconcile_has_the_partner_that_is_named_for_it(named):
+    options = [text for name in named for text in ("--partner", name)]
+    answer = medpay("reconcile", "tabs.txt", "bars.txt", "--recipe", "ledger", *options, "--format", "json")
+    assert (answer.exit_code, answer.err, answer.json["classes"]["matched"]["keys"]) == (0, "", 20)
+    assert [side.get("partner") for side in answer.json["sides"]] == [None, "west"]
+
+
+def test_a_partner_of_a_side_that_is_none_is_refused():
+    answer = medpay("reconcile", "tabs.txt", "bars.txt", "--recipe", "ledger", "--partner", "insurer=west")
+    assert (answer.exit_code, answer.out) == (2, b"")
+    assert "insurer" in answer.err
+    assert medpay("reconcile", "tabs.txt", "bars.txt", "--recipe", "ledger", "--partner", "theirs=").exit_code == 2
+
+
+def test_reports_for_people_name_the_partner():
+    lines = medpay("validate", "bars.txt", "--partner", "west").out.decode().splitlines()
+    assert "bars.txt [ledger_detail.v1, nhsa-3202-upload, utf-8, partner west]: valid" in lines
+    lines = medpay("inspect", "bars.txt", "--partner", "west").out.decode().splitlines()
+    assert "  this is: nhsa-3202-upload [ledger_detail.v1, partner west], valid" in lines
+    sides = ("reconcile", "tabs.txt", "bars.txt", "--recipe", "ledger", "--partner", "theirs=west")
+    lines = medpay(*sides).out.decode().splitlines()
+    assert lines[:2] == [
+        "hospital: tabs.txt [ledger_detail.v1, nhsa-3202-upload]",
+        "platform: bars.txt [ledger_detail.v1, nhsa-3202-upload, partner west]",
+    ]
+
+
 def test_an_unknown_partner_is_refused_with_the_known_ones():
     assert refused("--partner", "north") == "error: medpay.toml: no north in [partners]; known: east, west, none\n"
 

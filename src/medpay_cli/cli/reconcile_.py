@@ -33,7 +33,7 @@ FORMATS = ("text", "json")
 @click.option("--dialect", "dialects", multiple=True, metavar="SIDE=NAME", help="Read this side in another dialect.")
 @click.option("--encoding", "encodings", multiple=True, metavar="SIDE=NAME", help="This side's encoding.")
 @click.option("--tolerance", "tolerances", multiple=True, metavar="COL=AMOUNT", help="Amount within which COL agrees.")
-@options.partner
+@options.partner_of_sides
 @options.declared("SIDE:records=N,COL=AMOUNT", "SIDE=FILE")
 @click.option("--accepted-only", is_flag=True, help="Leave unreadable records out instead of stopping.")
 @options.reports(FORMATS)
@@ -41,7 +41,7 @@ def command(
     sides: tuple[str, str], recipe: str | None, key: str | None, amount: str | None, compare: str | None,
     output_dir: Path | None, layouts: tuple[str, ...], dialects: tuple[str, ...], encodings: tuple[str, ...],
     tolerances: tuple[str, ...], expect: tuple[str, ...], totals: tuple[str, ...], allow_empty: bool,
-    accepted_only: bool, partner: Partner | None, **report: Any,
+    accepted_only: bool, partner: tuple[str, ...], config_file: Path | None, **report: Any,
 ) -> int:  # fmt: skip
     """Example: medpay reconcile hospital.txt platform.txt --recipe ledger --output-dir out
 
@@ -54,7 +54,8 @@ def command(
     names = [side.name for side in used.sides]
     bound = _bound(sides, names)
     made = folder_files(output_dir) if output_dir and output_dir.is_dir() else ()
-    options.check_targets(report, FORMATS, [*bound.values(), *options.read_by(partner)], made)
+    partners = _partners(partner, config_file, names)
+    options.check_targets(report, FORMATS, [*bound.values(), *options.read_by(*partners.values())], made)
     encoding, declared = _by_side("--encoding", encodings, names), _declared(expect, totals, names)
     with options.progress() as tick:
         result = reconcile(
@@ -68,7 +69,7 @@ def command(
             },
             tolerance=_tolerance(tolerances, used.amounts),
             accepted_only=accepted_only,
-            partner=partner,
+            partner=partners,
         )
     if output_dir is not None:
         write_folder(result, output_dir, options.style(report))
@@ -121,6 +122,17 @@ def _by_side(option: str, texts: tuple[str, ...], names: list[str]) -> dict[str,
             raise MedpayError("unknown_side", name=name, names=", ".join(names))
         found[known] = value
     return found
+
+
+def _partners(texts: tuple[str, ...], file: Path | None, names: list[str]) -> dict[str, Partner]:
+    """The partner of each side: NAME is that of all, SIDE=NAME that of one."""
+    from medpay_cli import partners
+
+    partners.load(None, file)  # which refuses settings that nobody could mean
+    whole = {name: text for text in texts if "=" not in text for name in names}
+    chosen = whole | _by_side("--partner", tuple(text for text in texts if "=" in text), names)
+    loaded = {name: partners.load(text, file) for name, text in chosen.items()}
+    return {name: one for name, one in loaded.items() if one is not None}
 
 
 def _declared(expect: tuple[str, ...], totals: tuple[str, ...], names: list[str]) -> dict[str, Declared]:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from medpay_cli.partners import Partner
 
-FORMATS = ("text", "json", "ndjson", "csv")
-FILE: dict[str, Any] = {"type": click.Path(path_type=Path), "metavar": "FILE"}
+FORMATS = ("text", "json", "ndjson", "csv", "sarif", "junit", "github")
+FILE: dict[str, Any] = {"type": click.Path(path_type=Path, readable=False), "metavar": "FILE"}
 
 
 @click.command("validate")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import io
 import lzma
@@ -57,16 +58,16 @@ class Input:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[BinaryIO]:
-        """Its bytes. Raises ReadError F203 where an archive turns out to be broken, MedpayError where it is gone."""
-        try:
-            with self._open() as stream:
-                yield stream
-        except (*BROKEN, OSError) as err:
-            packed = self.member is not None or _is_gzip(self.path)
-            # bz2 reports damage as an OSError without a number; a disk that fails has one.
-            if not packed or (isinstance(err, OSError) and err.errno is not None):
+        """Its bytes. Raises ReadError F203 where an archive turns out to be broken, StorageError where what lies there
+        cannot be read or is gone."""
+        with files.reading(self.path):
+            try:
+                with self._open() as stream:
+                    yield stream
+            except (*BROKEN, OSError) as err:
+                if _is_damage(err) and (self.member is not None or _is_gzip(self.path)):
+                    raise ReadError("F203", value=str(err)) from err
                 raise
-            raise ReadError("F203", value=str(err)) from err
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[BinaryIO]:
@@ -82,6 +83,12 @@ class Input:
         else:
             with Path(self.path).open("rb", buffering=1 << 20) as stream:
                 yield stream
+
+
+def _is_damage(err: Exception) -> bool:
+    """Whether it is the archive that is wrong: bz2 says so in an OSError without a number, an offset before the
+    beginning has one; a disk that fails has another."""
+    return not isinstance(err, OSError) or err.errno in (None, errno.EINVAL)
 
 
 def _stamp(path: str) -> str | None:
@@ -121,21 +128,20 @@ def seekable(stream: BinaryIO) -> Iterator[BinaryIO]:
 def inputs(source: Source) -> list[Input]:
     """What a PATH opens to; several only for `!/*`.
 
-    Raises MedpayError where the file is missing or the member has to be named, ReadError F203 where the
-    archive is broken.
+    Raises MedpayError where the file is missing or the member has to be named, StorageError where it cannot be read,
+    ReadError F203 where the archive is broken.
     """
     if source.path == "-":
         spool = files.spool()
-        shutil.copyfileobj(sys.stdin.buffer, spool, 1 << 20)
+        with files.reading(source.path):
+            shutil.copyfileobj(sys.stdin.buffer, spool, 1 << 20)
         return [Input("-", spool=spool)]
-    path, stamp = Path(source.path), _stamp(source.path)
-    if not path.is_file():
-        raise MedpayError("not_a_file" if path.exists() else "no_such_file", path=source.path)
-    try:
+    with files.reading(source.path):
+        path, stamp = Path(source.path), _stamp(source.path)
+        if not path.is_file():
+            raise MedpayError("not_a_file" if path.exists() else "no_such_file", path=source.path)
         with path.open("rb") as file:
             file.read(1)
-    except OSError as err:
-        raise MedpayError("cannot_read", path=path, reason=err.strerror) from err
     if not source.path.lower().endswith(".zip"):
         if source.member is not None:
             raise MedpayError("not_an_archive", path=source.path)
@@ -144,11 +150,14 @@ def inputs(source: Source) -> list[Input]:
 
 
 def _members(source: Source, stamp: str | None) -> list[Input]:
-    try:
-        with opened(source.path) as archive:
-            members = vetted(archive)
-    except (*BROKEN, OSError) as err:
-        raise ReadError("F203", value=str(err)) from err
+    with files.reading(source.path):
+        try:
+            with opened(source.path) as archive:
+                members = vetted(archive)
+        except (*BROKEN, OSError) as err:
+            if not _is_damage(err):
+                raise
+            raise ReadError("F203", value=str(err)) from err
     found = [info.filename for info in members]
     if not found:
         raise ReadError("F208")

@@ -39,7 +39,10 @@ def text(inspection: Any, out: BinaryIO, style: Style) -> None:
             page.line(f"  {words['not_recognised']}")
         for verdict in one.verdicts:
             node = f" {verdict.node}" if verdict.node else ""
-            page.line(f"  {words['recognised']}: {verdict.dialect}{node} [{verdict.layout}], {words[verdict.verdict]}")
+            whose = f", {words['partner']} {printable(verdict.partner)}" if verdict.partner else ""
+            page.line(
+                f"  {words['recognised']}: {verdict.dialect}{node} [{verdict.layout}{whose}], {words[verdict.verdict]}"
+            )
             page.line(f"  {words['records']} {verdict.records:,}, {words['rejected']} {verdict.rejected:,}")
             for name, amount in verdict.totals.items():
                 page.line(f"  {name} {yuan(amount, verdict.scales[name])}")

@@ -30,6 +30,7 @@ def document(result: Reconciliation) -> dict[str, Any]:
                 "path": side.path,
                 "layout": side.layout,
                 "dialect": side.dialect,
+                **({"partner": side.partner} if side.partner else {}),
                 "records": side.records,
                 "keys": side.keys,
                 "amounts": {name: _written(result, name, amount) for name, amount in side.amounts.items()},

@@ -56,7 +56,8 @@ class _Told:
         """Where each side came from, and its totals."""
         words, result = self.words, self.result
         for name, side in zip(SIDES, result.sides, strict=True):
-            how = f" [{side.layout}, {side.dialect}]" if side.layout else ""
+            whose = f", {words['partner']} {printable(side.partner)}" if side.partner else ""
+            how = f" [{side.layout}, {side.dialect}{whose}]" if side.layout else ""
             page.line(f"{words[name]}: {printable(side.path)}{how}")
         page.line()
         rows = [

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 from medpay_cli import findings, messages
 from medpay_cli.findings import ERROR, WARNING, FileVerdict, Outcome
+from medpay_cli.messages import Language
 from medpay_cli.reports import Style
 from medpay_cli.reports.console import Page, printable, yuan
 from medpay_cli.reports.machine import worded
@@ -22,19 +23,28 @@ def validation(outcome: Outcome, out: BinaryIO, style: Style) -> None:
     grouped(page, outcome, style)
     for one in outcome.files:
         _file(page, one, words)
-    verdicts = [one.verdict for one in outcome.files]
-    parts = [f"{words[name]} {verdicts.count(name)}" for name in VERDICTS if name in verdicts]
-    counts = ", ".join(f"{words[level]} {outcome.findings.count(level):,}" for level in (ERROR, WARNING))
-    for rule in outcome.not_judged:
-        page.line(f"{words['rule_not_judged']} {_lacking(rule, style.lang, words)}")
-    for word, codes in (("only_held", outcome.selected), ("not_held", outcome.ignored)):
-        if codes:
-            page.line(f"{words[word]}: {', '.join(codes)}")
-    page.title(f"{words['verdict']}: {', '.join(parts)} ({counts})")
+    for line in left_out(outcome, style.lang, words):
+        page.line(line)
+    page.title(verdict(outcome, words))
     out.write(page.bytes)
 
 
-def _lacking(one: dict[str, Any], lang: str, words: dict[str, str]) -> str:
+def verdict(outcome: Outcome, words: dict[str, str]) -> str:
+    """How many files were found how, in a line."""
+    verdicts = [one.verdict for one in outcome.files]
+    parts = [f"{words[name]} {verdicts.count(name)}" for name in VERDICTS if name in verdicts]
+    counts = ", ".join(f"{words[level]} {outcome.findings.count(level):,}" for level in (ERROR, WARNING))
+    return f"{words['verdict']}: {', '.join(parts)} ({counts})"
+
+
+def left_out(outcome: Outcome, lang: Language, words: dict[str, str]) -> list[str]:
+    """Which rules could not be judged, which alone were held, which were not."""
+    lacking = [f"{words['rule_not_judged']} {_lacking(rule, lang, words)}" for rule in outcome.not_judged]
+    told = (("only_held", outcome.selected), ("not_held", outcome.ignored))
+    return lacking + [f"{words[word]}: {', '.join(codes)}" for word, codes in told if codes]
+
+
+def _lacking(one: dict[str, Any], lang: Language, words: dict[str, str]) -> str:
     """A rule that could not be held, and for want of what."""
     title = f"{one['code']} {findings.rule(one['code'])['title'][lang]}"
     if "records" in one:
@@ -59,14 +69,15 @@ def grouped(page: Page, outcome: Outcome, style: Style) -> None:
         page.title(f"{code} {rule['title'][style.lang]} ({counted})")
         first_ones = shown.get(code, [])
         for finding in first_ones:
-            page.line(f"  {_place(finding, words, several=len(outcome.files) > 1)}{printable(finding['message'])}")
+            page.line(f"  {place(finding, words, several=len(outcome.files) > 1)}{printable(finding['message'])}")
         if count > len(first_ones):
             page.line("  " + words["more"].replace("#", f"{count - len(first_ones):,}"))
         page.line(f"  {words['fix']}: {rule['fix'][style.lang]}")
         page.line()
 
 
-def _place(finding: dict[str, Any], words: dict[str, str], *, several: bool) -> str:
+def place(finding: dict[str, Any], words: dict[str, str], *, several: bool) -> str:
+    """Row and line before a message, and the file where there are several."""
     name = finding["file"] if finding["member"] is None else f"{finding['file']}!/{finding['member']}"
     parts = [printable(name)] if several or finding["line"] is None else []
     if finding["row"] is not None:
@@ -79,9 +90,9 @@ def _place(finding: dict[str, Any], words: dict[str, str], *, several: bool) -> 
 def _file(page: Page, one: FileVerdict, words: dict[str, str]) -> None:
     name = one.path if one.member is None else f"{one.path}!/{one.member}"
     name += f" {one.node}" if one.node else ""
-    page.line(
-        f"{printable(name)} [{one.layout or '-'}, {one.dialect or '-'}, {one.encoding or '-'}]: {words[one.verdict]}"
-    )
+    how = [one.layout or "-", one.dialect or "-", one.encoding or "-"]
+    how += [f"{words['partner']} {printable(one.partner)}"] if one.partner else []
+    page.line(f"{printable(name)} [{', '.join(how)}]: {words[one.verdict]}")
     counted = (("records", one.records), ("accepted", one.records - one.rejected), ("rejected", one.rejected))
     page.line("  " + ", ".join(f"{words[word]} {number:,}" for word, number in counted))
     if one.totals and one.verdict != "not_judged":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from medpay_cli.partners import Profile
 EXPECTED = "\x1fexpected"
 # Beyond these a product of two columns would not fit 38 digits.
 MOST_WHOLE, MOST_DECIMALS = 13, 6
-MODULES = ("settlements", "fees", "claims", "dates")
+MODULES = ("settlements", "fees", "claims", "dates", "persons", "codes")
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Rule:
     """A code, its sentences for a layout, and the conventions under which it applies."""
 
     code: str
-    sentences: Callable[[Layout], Iterator[Sentence]]
+    sentences: Callable[[Layout, date], Iterator[Sentence]]
     conventions: Mapping[str, str]
 
 
@@ -69,18 +70,18 @@ def rule(code: str, **conventions: str) -> Callable[[Callable[[], Sentence]], Ca
     """Let a function that states a sentence be the rule `code`, where a profile has these conventions."""
 
     def add(function: Callable[[], Sentence]) -> Callable[[], Sentence]:
-        _RULES.append(Rule(code, lambda _: iter([function()]), conventions))
+        _RULES.append(Rule(code, lambda *_: iter([function()]), conventions))
         return function
 
     return add
 
 
-def for_fields(code: str) -> Callable[[Callable[[Layout, Field], Sentence | None]], Any]:
-    """Let a function that states a sentence of a field, or None, be the rule `code`."""
+def for_fields(code: str) -> Callable[[Callable[[Layout, Field, date], Sentence | None]], Any]:
+    """Let a function that states a sentence of a field on a day, or None, be the rule `code`."""
 
-    def add(function: Callable[[Layout, Field], Sentence | None]) -> Any:
-        def sentences(layout: Layout) -> Iterator[Sentence]:
-            made = (function(layout, one) for one in layout.fields)
+    def add(function: Callable[[Layout, Field, date], Sentence | None]) -> Any:
+        def sentences(layout: Layout, as_of: date) -> Iterator[Sentence]:
+            made = (function(layout, one, as_of) for one in layout.fields)
             return (one for one in made if one is not None)
 
         _RULES.append(Rule(code, sentences, {}))
@@ -144,14 +145,15 @@ class Held:
                 silent[code] = silent[code] | lacks if code in silent else lacks
             if not holds.all():
                 names = dict.fromkeys((*keep, sentence.field))
-                told = typed.filter(~holds).select(sentence.expected.cast(pl.String).alias(EXPECTED))
+                told = typed.filter(~holds).with_columns(sentence.expected.cast(pl.String).alias(EXPECTED))
                 found.append(Broken(code, sentence.field, text.filter(~holds).select(*names, told[EXPECTED])))
         counted = {code: int(lacks.sum()) for code, lacks in silent.items()}
         return found, {code: count for code, count in counted.items() if count}
 
 
-def held(layout: Layout, profile: Profile, applies: Callable[[str], bool]) -> Held:
-    """Which rules a layout is held against."""
+def held(layout: Layout, profile: Profile, applies: Callable[[str], bool], as_of: date | None = None) -> Held:
+    """Which rules a layout is held against, on a day (today)."""
+    day = as_of or date.today()
     sentences: list[tuple[str, Sentence]] = []
     lacking: dict[str, tuple[str, ...]] = {}
     at_hand = {one.name for one in layout.fields if _fits(one)}
@@ -161,7 +163,7 @@ def held(layout: Layout, profile: Profile, applies: Callable[[str], bool]) -> He
         said = {name: profile.conventions.get(name) for name in one.conventions}
         if any(value not in (None, one.conventions[name]) for name, value in said.items()):
             continue
-        for sentence in one.sentences(layout):
+        for sentence in one.sentences(layout, day):
             missing = [name for name in sentence.needs if name not in at_hand]
             missing += [f"conventions.{name}" for name, value in said.items() if value is None]
             if not missing:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import polars as pl
 
 from medpay_cli.layouts import Field, Layout
@@ -27,7 +29,7 @@ IN_ISO = ("date", "datetime")
 
 
 @for_fields("C121")
-def begins_after_it_ends(layout: Layout, field: Field) -> Sentence | None:
+def begins_after_it_ends(layout: Layout, field: Field, _: date) -> Sentence | None:
     """What begins does not begin after its end."""
     ends = (layout.field(name) for name in IN_ORDER.get(field.name, ()))
     end = next((one for one in ends if one is not None and _are_comparable(field, one)), None)

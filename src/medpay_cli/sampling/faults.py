@@ -47,11 +47,15 @@ def broken_by(sample: Sample, codes: tuple[str, ...]) -> tuple[Sample, list[Plan
     alone = [code for code in codes if faults[code].get("alone")]
     if alone and len(codes) > 1:
         raise MedpayError("fault_alone", code=alone[0])
-    needed = len(codes) + 2
+    if not sample.node.repeated and len(codes) > 1:
+        raise MedpayError("one_record", dialect=sample.dialect.name, codes=", ".join(codes))
+    # A record that stands once is broken itself; elsewhere the first one and the last stay whole.
+    whole = 2 if sample.node.repeated else 0
+    needed = len(codes) + whole
     if sample.count < needed and any(faults[code]["edit"] != "records" for code in codes):
         raise MedpayError("few_records", records=sample.count, needed=needed)
     chance = chance_of(sample.seed, "faults")
-    rows = chance.sample(range(2, max(needed, sample.count)), len(codes))
+    rows = chance.sample(range(2, max(needed, sample.count)), len(codes)) if whole else [1] * len(codes)
     planted = []
     for code, chosen in zip(codes, rows, strict=True):
         fault = faults[code]
@@ -142,7 +146,7 @@ def _key(sample: Sample, _: config.Document, row: int, chance: random.Random) ->
     records = sample.records
     cells, first = records.cells(row, chance), records.cells(1, chance)
     places = [records.names.index(name) for name in records.layout.key]
-    if not places or not sample.whole.isdisjoint(records.layout.key):
+    if row == 1 or not places or not sample.whole.isdisjoint(records.layout.key):
         return None
     old = sample.delimiter.join(cells[place] for place in places)
     for place in places:
@@ -160,8 +164,9 @@ def _delimiter(sample: Sample, _: config.Document, __: int, ___: random.Random) 
 
 
 def _header(sample: Sample, _: config.Document, __: int, chance: random.Random) -> Edited:
-    """A name of the header has a letter too many."""
-    place = chance.randrange(len(sample.header))
+    """A name that the header must have gets a letter too many."""
+    names = sample.records.layout.names
+    place = chance.choice([names.index(name) for name in sample.dialect.wanted(names)])
     old = sample.header[place]
     new = f"{old}x"
     while new in (*sample.header, *sample.records.layout.names):

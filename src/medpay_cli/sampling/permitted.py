@@ -8,7 +8,7 @@ from datetime import date
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
-from medpay_cli.layouts import Field
+from medpay_cli.layouts import Field, code_list
 
 # No cell is written as long.
 MOST = 1 << 20
@@ -22,7 +22,9 @@ def violated(one: Field, text: str) -> set[str]:
     number = None if one.is_text or not NUMBER.fullmatch(text) else Decimal(text)
     if one.types and not one.is_text and (number is None or ("integer" in one.types and number % 1)):
         return {"type"}
-    return {keyword for keyword, value in one.asserted if not HOLDS[keyword](one, text, number, value)}
+    found = {keyword for keyword, value in one.asserted if not HOLDS[keyword](one, text, number, value)}
+    is_unknown = one.open_codes is not None and text not in code_list(one.open_codes)
+    return found or ({"x-open-codes"} if is_unknown else set())
 
 
 def _has_format(one: Field, text: str, number: Decimal | None, form: str) -> bool:

@@ -84,13 +84,14 @@ def inner_nodes(node: Node, dialect: Dialect) -> list[Node]:
 
 
 def node_records(node: Node, dialect: Dialect, parts: Parts, seed: int) -> Records:
-    """The records of a node as they can be written. Raises MedpayError where a field cannot be filled.
+    """The records of a node as they can be written, within the strict layout. Raises MedpayError where a field cannot
+    be filled.
 
     Neither a key nor what the records inside link to is ever repeated; what a record links to comes from around it.
     """
     layout = parts[node.name]
     fields = _held(layout, dialect)
-    beyond = [one for one in layout.fields if one not in fields and (one.required or one.name in layout.key)]
+    beyond = [one for one in layout.fields if one not in fields and (one.strict.required or one.name in layout.key)]
     if beyond:
         reason = "positions" if dialect.format == "fixed" else f"widths {len(fields)}"
         raise MedpayError("cannot_invent", path=layout.id, name=beyond[0].name, reason=reason)
@@ -103,8 +104,8 @@ def node_records(node: Node, dialect: Dialect, parts: Parts, seed: int) -> Recor
     def space(one: Field) -> Space | None:
         if one.name in node.link:
             return None
-        likewise = [field for child in inner for field in parts[child.name].fields if field.name == one.name]
-        return space_of(one, dialect, layout, likewise, is_key=one.name in keys)
+        likewise = [field for child in inner for field in parts[child.name].strict.fields if field.name == one.name]
+        return space_of(one.strict, dialect, layout, likewise, is_key=one.name in keys)
 
     spaces = tuple(map(space, fields))
     names = [one.name for one in fields]
@@ -113,7 +114,7 @@ def node_records(node: Node, dialect: Dialect, parts: Parts, seed: int) -> Recor
     optional = [
         place
         for place, one in enumerate(fields)
-        if not one.required and one.name not in keys and one.name not in node.link
+        if not one.strict.required and one.name not in keys and one.name not in node.link
     ]
     if dialect.format != "delimited" and len(optional) == len(fields):
         # A record with nothing in it is none in a workbook.

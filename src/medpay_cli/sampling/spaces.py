@@ -12,7 +12,7 @@ from typing import Any
 
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError
-from medpay_cli.layouts import Field, Layout
+from medpay_cli.layouts import Field, Layout, code_list
 from medpay_cli.sampling.permitted import MOST, decimals, highest, lengths, lowest, stated, violated
 
 DAYS = [(date(2025, 1, 1) + timedelta(days)).isoformat() for days in range(365)]
@@ -52,6 +52,7 @@ def space_of(
 def _spaces(one: Field, dialect: Dialect, is_fine: Callable[[str], bool], *, is_key: bool) -> Iterator[Space]:
     """The ways to fill a field, the ones that know most of it first; examples are too few for a key."""
     listed = [_plain(value) for value in stated(one, "enum")[:1] for value in value]
+    listed = listed or (list(code_list(one.open_codes)) if one.open_codes else [])
     for values in (listed, [_plain(value) for value in stated(one, "const")]):
         fine = [text for text in values if is_fine(text)]
         yield Space(len(fine), fine.__getitem__)
@@ -108,16 +109,19 @@ def _texts(one: Field, dialect: Dialect) -> Space:
 ATOM = re.compile(
     r"(?:\[((?:\\.|[^\]\\^])(?:\\.|[^\]\\])*)\]|\\([^a-zA-Z0-9])|([^\\\[\](){}?*+|.^$]))(?:\{(\d+)(,?)(\d*)\}|([?*+]))?"
 )
+OPTIONAL = re.compile(r"(?<!\\)\((?:\?:)?[^()\\\[\]]*(?:\[[^\[\]\\]*\][^()\\\[\]]*)*\)[?*]")
 RANGE = re.compile(r"\\?(.)(?:-\\?(.))?")
 REPEATED = {"?": (0, 1), "*": (0, MOST), "+": (1, MOST), None: (1, 1)}
 
 
 def _matching(one: Field, pattern: str, dialect: Dialect) -> Iterator[Space]:
-    """Texts of a pattern that is a sequence of characters and classes, each perhaps repeated."""
-    if ATOM.sub("", pattern[1:-1]):
+    """Texts of a pattern that is a sequence of characters and classes, each perhaps repeated; optional groups are left
+    out."""
+    sequence = OPTIONAL.sub("", pattern[1:-1])
+    if ATOM.sub("", sequence):
         return
     alphabets: list[list[str]] = []
-    atoms = list(ATOM.finditer(pattern[1:-1]))
+    atoms = list(ATOM.finditer(sequence))
     bounds = [_repeats(atom) for atom in atoms]
     room = min(lengths(one)[1], max(lengths(one)[0], 12), _room(one, dialect)) - sum(least for least, _ in bounds)
     for atom, (least, most) in zip(atoms, bounds, strict=True):

@@ -45,6 +45,8 @@ def _written(sample: Sample) -> Iterator[str]:
     yield from [f"TEST{end}"] * dialect.preamble
     if sample.header:
         yield line_of(sample, [_quoted(name, dialect) for name in sample.header])
+        below = sample.delimiter * (len(sample.header) - 1 + dialect.trailing_delimiter)
+        yield from [f"{below}{end}"] * (dialect.heads - 1)
     for row, cells in sample.drawn():
         yield sample.lines.get(row) or line_of(sample, cells)
     yield from (f"{begins}{end}" for begins in dialect.footer)

@@ -55,7 +55,7 @@ def scan(source: Input, dialect: Dialect, fields: Names, width: int | None = Non
         cutter.skip()
         header: tuple[str, ...] | None = None
         if dialect.header and (line := cutter.record()):
-            header = columns(line, dialect)
+            header = columns(line, dialect, [cutter.record() for _ in range(dialect.heads - 1)])
             check_header(header, names, dialect, line, iter(cutter.line, b""))
             dialect = replace(dialect, widths=(len(header),))
         for number, cut in enumerate(cutter.parts()):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from itertools import chain, pairwise
 
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError, ReadError
@@ -21,8 +22,40 @@ LONGEST_HEADER = 1 << 20
 FAR = 20
 
 
-def columns(line: bytes, dialect: Dialect) -> tuple[str, ...]:
-    """The names in a header line, each by the field that it means. Raises ReadError F207 where it cannot be split."""
+def columns(line: bytes, dialect: Dialect, below: Sequence[bytes] = ()) -> tuple[str, ...]:
+    """The names in a header line and those `below` it, each by the field that it means.
+
+    A name above others counts together with each of them, else they count alone; never the one above alone, or a
+    record that stands there would be lost. Raises ReadError F207 where a line cannot be split.
+    """
+    meant = meaning((), dialect)
+    rows = [_split(one, dialect) for one in (line, *below)]
+    if len(rows) == 1:
+        return tuple(_meant(name, meant) or name for name in rows[0])
+    found = []
+    for parts in _downwards(rows):
+        whole, lowest = "".join(parts), next((part for part in reversed(parts) if part), "")
+        found.append(_meant(whole, meant) or _meant(lowest, meant) or whole)
+    return tuple(found)
+
+
+def _meant(name: str, meant: Mapping[str, str]) -> str | None:
+    return meant.get(name) or meant.get(plain(name))
+
+
+def _downwards(rows: Sequence[list[str]]) -> Iterator[list[str]]:
+    """What stands in each column of a header, from top to bottom; a name reaches to the right over nothing, as long as
+    something stands below."""
+    size = max(map(len, rows))
+    padded = [[*row, *[""] * (size - len(row))] for row in rows]
+    for row, lower in reversed([*pairwise(padded)]):
+        for column in range(1, size):
+            if not row[column] and lower[column] and lower[column - 1]:
+                row[column] = row[column - 1]
+    yield from map(list, zip(*padded, strict=True))
+
+
+def _split(line: bytes, dialect: Dialect) -> list[str]:
     record = line.removesuffix(b"\n").removesuffix(b"\r")
     try:
         found = cells(record, dialect) if dialect.quote else record.decode().split(dialect.delimiter)
@@ -33,8 +66,7 @@ def columns(line: bytes, dialect: Dialect) -> tuple[str, ...]:
         raise ReadError("F207", value=dialect.quote)
     if dialect.trailing_delimiter and found[-1] == "":
         found.pop()
-    meant = meaning((), dialect)
-    return tuple(meant.get(name) or meant.get(plain(name)) or name for name in found) if meant else tuple(found)
+    return found
 
 
 def meaning(fields: tuple[str, ...], dialect: Dialect) -> dict[str, str]:
@@ -175,14 +207,19 @@ def named(mark: str) -> str:
 
 
 def _look_elsewhere(names: tuple[str, ...], dialect: Dialect, line: bytes, following: Iterator[bytes]) -> None:
-    """Say so where another delimiter would split the header, or where the header stands further down."""
+    """Say so where the header has another number of lines, where another delimiter would split it, or where it stands
+    further down."""
+    below = next(following, b"")
+    for lines, more in ((1, []), (2, [below])):
+        if lines != dialect.heads and _holds(line, names, dialect, more):
+            raise ReadError("F207", value=f"header_lines = {lines}", expected=f"header_lines = {dialect.heads}")
     other = next(_splitting(line, names, dialect), None)
     if other is not None:
         raise ReadError(
             "F201", value=f"{named(other)}: {len(names)}", expected=f"{named(dialect.delimiter)}: {len(names)}"
         )
-    for number, below in zip(range(1, FAR), following, strict=False):
-        if next(_splitting(below, names, dialect), None) == dialect.delimiter:
+    for number, lower in zip(range(1, FAR), chain([below], following), strict=False):
+        if next(_splitting(lower, names, dialect), None) == dialect.delimiter:
             at = dialect.preamble + number
             raise ReadError(
                 "F207", value=f"{dialect.above + number + 1} (preamble = {at})", expected=str(dialect.above + 1)
@@ -192,8 +229,13 @@ def _look_elsewhere(names: tuple[str, ...], dialect: Dialect, line: bytes, follo
 def _splitting(line: bytes, wanted: tuple[str, ...], dialect: Dialect) -> Iterator[str]:
     """The delimiters under which a line holds every wanted name."""
     for mark in dict.fromkeys((dialect.delimiter, *DELIMITERS)):
-        try:
-            if set(wanted) <= set(columns(line, replace(dialect, delimiter=mark))):
-                yield mark
-        except ReadError:
-            continue
+        if _holds(line, wanted, replace(dialect, delimiter=mark)):
+            yield mark
+
+
+def _holds(line: bytes, wanted: tuple[str, ...], dialect: Dialect, below: Sequence[bytes] = ()) -> bool:
+    """Whether a header names every wanted field."""
+    try:
+        return set(dialect.wanted(wanted)) <= set(columns(line, dialect, below))
+    except ReadError:
+        return False

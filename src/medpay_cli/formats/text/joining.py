@@ -21,7 +21,7 @@ MARK = "\ufeff"
 def write(out: BinaryIO, dialect: Dialect, fields: Names, chunks: Chunks) -> None:
     """Write records; without a header as many fields as the largest width has. Raises MedpayError."""
     names = fields[None]
-    header = _header(names, dialect) if dialect.header else None
+    header = _header(names, dialect) if dialect.header else []
     absent = _absent(dialect)
     width = len(names) if dialect.header else max(dialect.widths)
 
@@ -84,12 +84,12 @@ def _absent(dialect: Dialect) -> str:
     return word
 
 
-def _header(names: tuple[str, ...], dialect: Dialect) -> str:
-    """The header, each name as the partner writes it."""
+def _header(names: tuple[str, ...], dialect: Dialect) -> list[str]:
+    """The lines of the header, each name as the partner writes it in the first."""
     headings = {name: heading for heading, name in [*dialect.headings.items()][::-1]}
     texts = pl.DataFrame({"name": [headings.get(name, name) for name in names]})
     quoted = texts.select(_quoted(pl.col("name"), dialect)).to_series().to_list()
     line = dialect.delimiter.join([*quoted, *[""] * dialect.trailing_delimiter])
     if "\n" in line or columns(line.encode(), dialect) != names or len(names) > dialect.limits.columns:
         raise MedpayError("dialect_fault", path=dialect.name, reason="headings")
-    return line
+    return [line, *[dialect.delimiter * (len(names) - 1 + dialect.trailing_delimiter)] * (dialect.heads - 1)]

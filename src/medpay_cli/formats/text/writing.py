@@ -30,7 +30,7 @@ Wrong = tuple[str, str, pl.Expr]
 
 
 def write(
-    out: BinaryIO, dialect: Dialect, names: Sequence[str], chunks: Chunks, lines: Lines, header: str | None = None
+    out: BinaryIO, dialect: Dialect, names: Sequence[str], chunks: Chunks, lines: Lines, header: Sequence[str] = ()
 ) -> None:
     """Write records as lines, with what the dialect wants around them. Raises MedpayError.
 
@@ -40,11 +40,10 @@ def write(
     text = _Text(out, dialect, names[0])
     totals = _Totals(dialect, names)
     above = [""] * dialect.preamble
-    below = [header] if header is not None else []
     waits = dialect.head is not None and totals.stand_in(dialect.head.items)
     body = files.spool() if waits else out
     if not waits:
-        text.put(*above, *controls.lines(controls.HEAD, dialect, totals.values), *below)
+        text.put(*above, *controls.lines(controls.HEAD, dialect, totals.values), *header)
     for chunk in chunks:
         for frame in chunk[None].select(names).iter_slices(AT_ONCE):
             made = lines(frame, totals.records)
@@ -52,7 +51,7 @@ def write(
             totals.add(frame)
             body.write(block) if waits else text.write(block)
     if waits:
-        text.put(*above, *controls.lines(controls.HEAD, dialect, totals.values), *below)
+        text.put(*above, *controls.lines(controls.HEAD, dialect, totals.values), *header)
         body.seek(0)
         shutil.copyfileobj(body, out, 1 << 20)
     text.put(*controls.lines(controls.TAIL, dialect, totals.values), *_footer(dialect))

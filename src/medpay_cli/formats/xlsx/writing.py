@@ -17,7 +17,7 @@ from medpay_cli import files, layouts, messages, money
 from medpay_cli.dialects import Dialect, Node
 from medpay_cli.errors import MedpayError
 from medpay_cli.formats import Names
-from medpay_cli.formats.cells import check_kept
+from medpay_cli.formats.cells import check_kept, not_written
 from medpay_cli.formats.xlsx.serials import MOST_DIGITS
 from medpay_cli.formats.xlsx.sheets import MOST_COLUMNS, MOST_ROWS, letters
 from medpay_cli.layouts import Field
@@ -74,7 +74,7 @@ class _Written:
             if name in fields and fields[name].form in ("money", "decimal")
         }
         if len(names) > MOST_COLUMNS:
-            raise MedpayError("not_written", dialect=dialect.name, place=f"{len(names)} > {MOST_COLUMNS}")
+            raise not_written(self._dialect, "columns", f"{len(names)} > {MOST_COLUMNS}")
         if dialect.header:
             headings = {field: heading for heading, field in reversed([*dialect.headings.items()])}
             self._put([headings.get(name, name) for name in names])
@@ -97,7 +97,7 @@ class _Written:
     def _put(self, cells: Iterable[str | None]) -> None:
         row, is_blank = self._row, True
         if row >= MOST_ROWS:
-            raise MedpayError("not_written", dialect=self._dialect.name, place=f"> {MOST_ROWS}")
+            raise not_written(self._dialect, "rows", f"> {MOST_ROWS}")
         for column, cell in enumerate(cells):
             if cell is None:
                 continue
@@ -108,13 +108,12 @@ class _Written:
             if field is not None and _is_exact(cell, field):
                 self._sheet.write_number(row, column, float(cell), form)
             elif _is_too_long(cell):
-                place = f"{letters(column + 1)}{row + 1}: > {MOST_CHARACTERS}"
-                raise MedpayError("not_written", dialect=self._dialect.name, place=place)
+                raise not_written(self._dialect, f"{letters(column + 1)}{row + 1}", f"> {MOST_CHARACTERS}")
             else:
                 self._sheet.write_string(row, column, cell)
         if is_blank:
             # Nobody could tell a record without a cell from a blank row.
-            raise MedpayError("not_written", dialect=self._dialect.name, place=f"{row + 1}: -")
+            raise not_written(self._dialect, f"{row + 1}:{row + 1}", "no cell")
         self._row += 1
 
 
