@@ -1,6 +1,7 @@
 """Every rule about a record: its example, its cases, what it does where something is absent."""
 
 import tomllib
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from medpay_cli.formats import ROW
 from medpay_cli.partners import Profile
 from medpay_cli.rules import EXPECTED
 
+DAY = date(2026, 3, 1)
 CASES = Path(__file__).parents[2] / "fixtures" / "rules"
 # What has to be agreed upon before a rule can be judged.
 AGREED = Profile(conventions={"acct_mulaid": "inside", "cash_payamt": "medfee_less_fund", "benefit": "of_eligible"})
@@ -101,4 +103,4 @@ def test_every_rule_has_cases_of_each_sort(code):
 
 def states_a_relation(rule, layout):
     """Whether a rule is about amounts that must tie."""
-    return any(one.is_relation for one in rule.sentences(layouts.load(layout)))
+    return any(one.is_relation for one in rule.sentences(layouts.load(layout), DAY))
