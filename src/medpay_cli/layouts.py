@@ -113,12 +113,14 @@ class Field:
 
 @dataclass(frozen=True)
 class Layout:
-    """One record kind: its fields in file order, its key, and the JSON Schema that it came from."""
+    """One record kind: its fields in file order, its key, the JSON Schema that it came from, and what else is never
+    repeated: fields that are so together."""
 
     id: str
     fields: tuple[Field, ...]
     key: tuple[str, ...]
     schema: Document
+    unique: tuple[tuple[str, ...], ...] = ()
 
     @property
     def kind(self) -> str:
@@ -159,7 +161,10 @@ def build(schema: Document, origin: str) -> Layout:
     """Compile a JSON Schema of our subset into a Layout, every `$ref` resolved inside our own files."""
     required = set(schema.get("required", ()))
     properties: Document = schema["properties"]
-    unknown = sorted((required | set(schema.get("x-key", ()))) - set(properties))
+    unique = tuple(map(tuple, schema.get("x-unique", ())))
+    unknown = sorted(
+        (required | {name for one in (schema.get("x-key", ()), *unique) for name in one}) - set(properties)
+    )
     if unknown:
         raise MedpayError("layout_names", path=origin, names=", ".join(unknown))
     return Layout(
@@ -170,6 +175,7 @@ def build(schema: Document, origin: str) -> Layout:
         ),
         key=tuple(schema.get("x-key", ())),
         schema=schema,
+        unique=unique,
     )
 
 
