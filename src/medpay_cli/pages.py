@@ -82,8 +82,10 @@ def _example(rule: config.Document, lang: Language, words: dict[str, str]) -> It
     """What a rule finds, and what is right instead: a record, tables of several, or a sample with such a fault."""
     example = rule.get("example", {})
     if "sample" in example:
-        yield f"{words['to_try']}: medpay sample {example['sample']} --records 20 --seed 1 --broken {rule['code']} -o broken.txt"
-        yield f"{' ' * (messages.wide(words['to_try']) + 2)}medpay validate broken.txt --layout {example['sample']}"
+        layout, indent = example["sample"], " " * (messages.wide(words["to_try"]) + 2)
+        plant = f"--records 20 --seed 1 --broken {rule['code']} -o broken.txt"
+        yield f"{words['to_try']}: medpay sample {layout} {plant}"
+        yield f"{indent}medpay validate broken.txt --layout {layout}"
     elif "record" in example:
         record, name = example["record"], example["field"]
         yield f"{words['example']}: {example['layout']} {_pairs(record)}"

@@ -14,9 +14,17 @@ from medpay_cli.partners import Profile
 from medpay_cli.rules import EXPECTED
 
 DAY = date(2026, 3, 1)
+PRESENT = "value"
 CASES = Path(__file__).parents[2] / "fixtures" / "rules"
 # What has to be agreed upon before a rule can be judged.
-AGREED = Profile(conventions={"acct_mulaid": "inside", "cash_payamt": "medfee_less_fund", "benefit": "of_eligible"})
+AGREED = Profile(
+    conventions={
+        **Profile().conventions,
+        "cash_payamt": "medfee_less_fund",
+        "benefit": "of_eligible",
+        "price_list": "catalogue",
+    }
+)
 
 
 def broken(code, layout, record, profile=AGREED):
@@ -90,10 +98,11 @@ def test_the_cases_of_a_rule(code, file, case):
 @pytest.mark.parametrize("code", FILES)
 def test_every_rule_has_cases_of_each_sort(code):
     cases = FOUND[code]["case"]
-    absent = [case for case in cases if "without" in case]
+    absent = [case for case in cases if "without" in case and "profile" not in case]
     assert any("found" in case for case in cases)
     assert any("found" not in case and "without" not in case for case in cases)
-    assert any("found" not in case for case in absent)
+    # Of one that requires a value an absent one is what is wrong.
+    assert any("found" not in case for case in absent) or PRESENT in FOUND[code]["case"][1].get("found", {}).values()
     if any(one.code == code and states_a_relation(one, FOUND[code]["layout"]) for one in rules.all_rules()):
         assert any("unjudged" in case for case in absent)
         assert any(text.startswith("-") for case in cases for text in recorded(FOUND[code], case)[1].values())
