@@ -28,9 +28,10 @@ class Kind:
 
 LAYOUT = Kind("layout", "layouts", ".json", "layout.schema.json")
 DIALECT = Kind("dialect", "dialects", ".toml", "dialect.schema.json")
+MAPPING = Kind("mapping", "mappings", ".toml", "mapping.schema.json")
 RECIPE = Kind("recipe", "recipes", ".toml", "recipe.schema.json")
 RULE = Kind("rule", "rules", ".toml", None)
-KINDS = {f"{kind.name}s": kind for kind in (LAYOUT, DIALECT, RECIPE, RULE)}
+KINDS = {f"{kind.name}s": kind for kind in (LAYOUT, DIALECT, MAPPING, RECIPE, RULE)}
 
 
 def names(kind: Kind) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -43,7 +44,8 @@ LACKING = "B902"
 Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 Whole = np.ndarray[tuple[int], np.dtype[np.uint64]]
 Flags = repeats.Flags
-Also = Callable[[Batch, Flagged, pl.DataFrame], T]
+Again = Callable[[Flags], Iterator[pl.DataFrame]]
+Also = Callable[[Batch, Flagged, pl.DataFrame, Flags], T]
 
 
 @dataclass(frozen=True)
@@ -108,13 +110,13 @@ class Judgement(Generic[T]):
     findings: Findings
     also: list[T] = field(default_factory=list)
     lines: BinaryIO = field(default_factory=files.spool)
-    again: Callable[[repeats.Flags], Iterator[pl.DataFrame]] = lambda _: iter(())
+    again: Again = lambda _: iter(())
     not_judged: list[dict[str, Any]] = field(default_factory=list)
     gathered: Frames = field(default_factory=Frames)
 
 
 @dataclass(frozen=True)
-class _Judged(Generic[T]):
+class Judged(Generic[T]):
     """One batch: findings (rows within the batch), rejected records, sums of readable cells, what each line is, the
     fingerprints of the keys, and how many records lack a value for a rule."""
 
@@ -129,13 +131,21 @@ class _Judged(Generic[T]):
     also: T
 
 
-class _Desk(Generic[T]):
+class Desk(Generic[T]):
     """Where the records of one node are judged: `work` on a batch, in a thread; `take` its result, in order."""
 
-    def __init__(self, layout: Layout, terms: Terms, also: Also[T], gathers: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        terms: Terms,
+        also: Also[T],
+        gathers: tuple[str, ...] = (),
+        into: Callable[[], list[T]] = list,
+    ) -> None:
         self.layout = layout
         self._terms = terms
         self._also = also
+        self._into = into
         self._usual = checks.compile_layout(layout)
         self._odd = checks.with_characters(layout, self._usual, terms.applies)
         self._rules = rules.held(layout, terms.profile, terms.applies, terms.as_of) if terms.with_rules else Held()
@@ -146,10 +156,13 @@ class _Desk(Generic[T]):
         unique = [(REPEATED, layout.key), *((NOT_UNIQUE, names) for names in layout.unique)]
         self.keys = [(code, Keys(names)) for code, names in unique if names and terms.applies(code)]
 
-    def begin(self, source: Input, dialect: Dialect, names: formats.Names, node: str | None) -> None:
-        """Nothing is read yet."""
+    def begin(
+        self, source: Input, dialect: Dialect, names: formats.Names, node: str | None, again: Again | None = None
+    ) -> None:
+        """Nothing is read yet; `again` reads some records once more where the source itself does not."""
         self.source, self.dialect, self.names = source, dialect, names
-        self.made = Judgement[T](blank(source, self.layout, dialect, node), Findings(), again=self._again)
+        verdict = blank(source, self.layout, dialect, node)
+        self.made = Judgement[T](verdict, Findings(), self._into(), again=again or self._again)
         self.lines = self.unfit = 0
         self.widths = Counter[int]()
         self.unjudged = Counter[str]()
@@ -158,7 +171,7 @@ class _Desk(Generic[T]):
         for _, keys in self.keys:
             keys.clear()
 
-    def work(self, batch: Batch) -> _Judged[T]:
+    def work(self, batch: Batch) -> Judged[T]:
         """Hold a batch against the layout."""
         keep = [*(name for name in (ROW, LINE, PATH) if name in batch.text.columns), *self.layout.key]
         # Amounts and rules rely on every check; a check that is left out only finds nothing.
@@ -186,7 +199,7 @@ class _Desk(Generic[T]):
         rejected = amounts.filter(pl.Series(~fine[rows])) if some_wrong and amounts.width else amounts.clear()
         kinds = batch.kinds.copy()
         kinds[np.flatnonzero(kinds == LineKind.RECORD)[~fine]] = LineKind.REJECTED
-        return _Judged(
+        return Judged(
             found=list(self._found(batch, violations, faults)),
             rejected=batch.records - int(fine.sum()),
             totals=money.sums(amounts),
@@ -195,7 +208,7 @@ class _Desk(Generic[T]):
             keys=list(self._fingerprints(batch, rows)),
             unjudged=unjudged,
             gathered=fitting.select(batch.text[ROW].alias(NUMBER), *self._gathers) if self._gathers else None,
-            also=self._also(batch, flagged, amounts),
+            also=self._also(batch, flagged, amounts, fine),
         )
 
     def _fingerprints(self, batch: Batch, rows: Whole) -> Iterator[repeats.Words]:
@@ -273,7 +286,7 @@ class _Desk(Generic[T]):
             return pl.lit(formats.letters(column)) + pl.col(LINE).cast(pl.String)
         return pl.col(PATH) + f"/{name}" if PATH in rows.columns else pl.lit(None, pl.String)
 
-    def take(self, batch: Batch, judged: _Judged[T]) -> None:
+    def take(self, batch: Batch, judged: Judged[T]) -> None:
         """Take in what was found of a batch. Raises ReadError F220 for a control line that declares no number."""
         self.declared += _declared(batch, self.layout)
         made, verdict = self.made, self.made.verdict
@@ -342,7 +355,7 @@ class _Desk(Generic[T]):
         gathered = Candidates(keys.names)
         rejected = lines.rejected(self.made.lines)
         at = 0
-        for text in self._again(wanted):
+        for text in self.made.again(wanted):
             here = slice(at, at := at + text.height)
             gathered.add(self._candidates(text, rejected, keys.names).with_columns(pl.Series(MARK, marks[here])))
         times = gathered.times(verdict.records)
@@ -447,21 +460,29 @@ def judge_file(source: Input, layout: Layout, dialect: Dialect, also: Also[T], t
 
 
 def judge_nodes(
-    source: Input, layouts: Mapping[str | None, Layout], dialect: Dialect, also: Also[T], terms: Terms
+    source: Input,
+    layouts: Mapping[str | None, Layout],
+    dialect: Dialect,
+    also: Also[T],
+    terms: Terms,
+    into: Callable[[str | None], list[T]] = lambda _: [],
 ) -> list[Judgement[T]]:
     """Read a file in parallel batches and hold every record against the layout of its node; a broken file is a verdict
     too, and of a file that cannot be read the first node holds the finding.
 
-    `also` runs on each batch, its flags and its amounts, in a thread; its results come back in file order.
+    `also` runs on each batch, its flags, its amounts and which of its records are accepted so far, in a thread; its
+    results are appended in file order to what `into` gives for the node, anew where the file has to be read anew.
     """
     held = _Together(layouts, terms)
-    desks = {node: _Desk(layout, terms, also, held.columns(layout)) for node, layout in layouts.items()}
+    desks = {
+        node: Desk(layout, terms, also, held.columns(layout), partial(into, node)) for node, layout in layouts.items()
+    }
     names = {node: layout.names for node, layout in layouts.items()}
 
-    def work(batch: Batch) -> _Judged[T]:
+    def work(batch: Batch) -> Judged[T]:
         return desks[batch.node].work(batch)
 
-    def gather(batches: Iterator[tuple[Batch, _Judged[T]]]) -> None:
+    def gather(batches: Iterator[tuple[Batch, Judged[T]]]) -> None:
         for node, desk in desks.items():
             desk.begin(text, written, names, node)
         for batch, judged in batches:
@@ -511,7 +532,7 @@ class _Together:
             return tuple(name for name in together.columns(layout.kind) if name in layout.names)
         return tuple(dict.fromkeys(name for one in self.rules for name in one.kinds.get(layout.kind, ())))
 
-    def judge(self, desks: list[_Desk[T]]) -> None:
+    def judge(self, desks: list[Desk[T]]) -> None:
         """Hold whole files against them; where records could not be read at all, their sums say nothing."""
         by_kind = {desk.layout.kind: desk for desk in reversed(desks)}
         gathered = {**self._terms.against, **{kind: desk.made.gathered for kind, desk in by_kind.items()}}
@@ -528,7 +549,7 @@ class _Together:
                 by_kind[one.at].made.not_judged.append({"code": one.code, "missing": missing})
 
 
-def _close(desks: list[_Desk[T]], terms: Terms, held: _Together) -> None:
+def _close(desks: list[Desk[T]], terms: Terms, held: _Together) -> None:
     """What only the whole file shows."""
     is_empty = not any(desk.made.verdict.records for desk in desks)
     # What was declared of the file holds for all of it only.

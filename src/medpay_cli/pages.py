@@ -1,4 +1,4 @@
-"""What `list`, `show` and `explain` say of a layout, dialect, recipe or rule."""
+"""What `list`, `show` and `explain` say of a layout, dialect, mapping, recipe or rule."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import csv
 import json
 from collections.abc import Iterator, Mapping
 
-from medpay_cli import config, dialects, layouts, messages
-from medpay_cli.config import Kind
+from medpay_cli import config, dialects, layouts, mappings, messages
+from medpay_cli.config import Document, Kind
 from medpay_cli.layouts import Field
 from medpay_cli.messages import Language
+from medpay_cli.plans import WAYS, Plan
 
 
 def listed(kind: Kind, lang: Language) -> list[tuple[str, str]]:
@@ -29,9 +30,12 @@ def title(kind: Kind, name: str, lang: Language) -> str:
 
 
 def page(kind: str, name: str, lang: Language) -> str:
-    """The page of one file: the fields of a layout, a rule in words, the data of everything else."""
+    """The page of one file: the fields of a layout, the coverage of a mapping, a rule in words, the data of everything
+    else."""
     if kind == "layout":
         return _layout(name, lang)
+    if kind == "mapping" and mappings.load(name).source:
+        return _mapping(name, lang)
     if kind == "rule":
         return _rule(name, lang)
     if kind == "dialect" and ":" in name and not name.endswith(config.DIALECT.suffix):
@@ -53,15 +57,57 @@ def _layout(name: str, lang: Language) -> str:
         ]
         for field in layout.fields
     ]
-    widths = [max(messages.wide(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
-    lines = [
-        "  ".join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [heads, *rows]
-    ]
+    lines = _table([heads, *rows])
     key = ", ".join(layout.key) or "-"
     described = layout.schema.get("x-en" if lang == "en" else "title", "")
     unique = (f"{words['unique']}: {', '.join(names)}" for names in layout.unique)
     return "\n".join([f"{layout.id}  {described}", f"{words['keys']}: {key}", *unique, "", *lines, ""])
+
+
+def _mapping(name: str, lang: Language) -> str:
+    """Every target column and where it comes from, and how many come from where."""
+    found, words = mappings.load(name), messages.labels(lang)
+    texts = [
+        _plan(plan, document, words, lang)
+        for plan, document in zip(mappings.checked(name), list(found.nodes.values()) or [found.document], strict=True)
+    ]
+    return "\n".join([str(found.document["title"][lang]), "", *texts])
+
+
+def _plan(plan: Plan, document: Document, words: dict[str, str], lang: Language) -> str:
+    unfilled = plan.unfilled or {}
+    rows = [
+        [
+            one.name,
+            words[one.way],
+            " ".join((one.said or unfilled.get(one.name, "")).split()),
+            _title(plan, one.name, lang),
+        ]
+        for one in plan.columns
+    ]
+    counted = [(way, sum(one.way == way for one in plan.columns)) for way in WAYS]
+    counts = ", ".join(f"{words[way]} {count}" for way, count in counted)
+    source = (plan.before or plan).source.id
+    lines = [
+        f"{source} → {plan.target.id}",
+        f"{len(plan.columns)}: {counts}",
+        *([f"{words['only_where']}: {document['where']}"] if "where" in document else []),
+        *([f"{words['grouped_by']}: {', '.join(document['group'])}"] if "group" in document else []),
+        "",
+        *_table([[words["field"], words["from"], words["expression"], words["title"]], *rows]),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _title(plan: Plan, name: str, lang: Language) -> str:
+    field = plan.target.field(name)
+    return field.title(lang) if field else name
+
+
+def _table(rows: list[list[str]]) -> list[str]:
+    widths = [max(messages.wide(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _rule(name: str, lang: Language) -> str:

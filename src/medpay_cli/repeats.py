@@ -57,6 +57,13 @@ class Keys:
         self._spool.write(fingerprints.tobytes())
         self._count += len(fingerprints)
 
+    def forget(self, records: Flags) -> None:
+        """These records have no key any more."""
+        blocks = list(self._blocks())
+        self.clear()
+        for block in blocks:
+            self.add(np.where(records[self._count : self._count + len(block)], np.uint64(0), block))
+
     def repeated(self) -> Flags | None:
         """A filter that lets every repeated key through and few others; None where no key is repeated."""
         found = np.zeros(1 << BITS, np.bool_)

@@ -163,7 +163,7 @@ def _named(side: RecipeSide, recipe: Recipe, partner: Partner | None) -> _Readin
 
 def _typing(
     reading: _Reading, recipe: Recipe, take: Callable[[pl.DataFrame], Prints]
-) -> Callable[[Batch, Flagged, pl.DataFrame], _Typed | None]:
+) -> Callable[[Batch, Flagged, pl.DataFrame, object], _Typed | None]:
     """The work per batch: canonical text of keys, statuses and groups beside the amounts, fingerprinted and summed."""
     layout = reading.layout
     amounts = [field for field in layout.money if field.name in recipe.amounts]
@@ -172,7 +172,7 @@ def _typing(
     groups = [name for name in recipe.groups if layout.field(name) is not None]
     lost = pl.any_horizontal(checks.is_outside(one) for one in amounts)
 
-    def typed(batch: Batch, flagged: Flagged, exact: pl.DataFrame) -> _Typed | None:
+    def typed(batch: Batch, flagged: Flagged, exact: pl.DataFrame, _: object) -> _Typed | None:
         if batch.node != reading.node:
             return None
         records = flagged.text.select(words).hstack(exact.select(one.name for one in amounts))

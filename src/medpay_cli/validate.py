@@ -82,7 +82,7 @@ def validate(
     paths = list(paths)
     if targets:
         files.check_targets(targets.paths, paths)
-    sources = [opened for path in paths for opened in _opened(Source.parse(path))]
+    sources = [one for path in paths for one in opened(Source.parse(path))]
     one_only = {
         "--accepted, --rejected": targets not in (None, Targets()),
         "--expect, --totals": held.declared != Declared(),
@@ -138,7 +138,7 @@ def _gathered(against: Iterable[tuple[str, str]], terms: Terms, partner: Partner
             raise MedpayError("against_kind", kind=kind, known=", ".join(together.AGAINST))
         made = [
             _judged(source, broken, None, None, reading, partner, in_lines=False)
-            for source, broken in _opened(Source.parse(path))
+            for source, broken in opened(Source.parse(path))
         ]
         fitting = [
             (layout.kind, judgement)
@@ -189,7 +189,7 @@ def _is_ignored(code: str, terms: Terms) -> bool:
     return code.startswith(terms.ignored or ("-",)) and not findings.always_applies(code)
 
 
-def _opened(source: Source) -> list[tuple[Input, ReadError | None]]:
+def opened(source: Source) -> list[tuple[Input, ReadError | None]]:
     """What a PATH opens to; an archive that cannot be opened is one input, with the reason."""
     try:
         return [(one, None) for one in archive.inputs(source)]

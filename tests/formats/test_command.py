@@ -20,7 +20,10 @@ ZEROES = (
     *("cvlserv_pay", "hifes_pay", "hifmi_pay", "hifob_pay", "maf_pay", "oth_pay", "fund_pay_sumamt", "acct_pay"),
     *("balc", "acct_mulaid_pay"),
 )
-SETTLED = {"setl_id": "S1", "mdtrt_id": "M1", "medins_setl_id": "X1", "medfee_sumamt": 10.5, **dict.fromkeys(ZEROES, 0)}
+SETTLED = {
+    "setl_id": "S1", "mdtrt_id": "M1", "medins_setl_id": "X1", **dict.fromkeys(ZEROES, 0), "medfee_sumamt": 10.5,
+    "inscp_scp_amt": 10.5,
+}  # fmt: skip
 MESSAGE = {"output": {"setlinfo": SETTLED, "setldetail": [{"fund_payamt": "1.005"}]}}
 
 
