@@ -13,6 +13,8 @@ from medpay_cli.config import DIALECT, Document
 from medpay_cli.errors import MedpayError
 
 FILE = "medpay.toml"
+# What amounts and days mean where a partner does not say otherwise.
+USUAL = {"acct_mulaid": "inside", "count": "rows", "enddate": "inclusive"}
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Profile:
 
     tolerance: Mapping[str, Decimal] = field(default_factory=dict)
     severity: Mapping[str, str] = field(default_factory=dict)
-    conventions: Mapping[str, str] = field(default_factory=lambda: {"acct_mulaid": "inside", "count": "rows"})
+    conventions: Mapping[str, str] = field(default_factory=lambda: dict(USUAL))
     not_judged: str = "listed"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import tomllib
 from pathlib import Path
 
@@ -20,9 +21,13 @@ def completed(kind: str, table: str) -> list[dict[str, str]]:
     records = []
     for number, row in enumerate(csv.DictReader(io.StringIO(table.strip("\n"))), 1):
         assert set(row) <= set(layout.names), row
-        filler = {name: text.replace("#", str(number)) for name, text in FILLER.get(kind, {}).items()}
+        filler = {name: _numbered(text, number) for name, text in FILLER.get(kind, {}).items()}
         records.append({**dict.fromkeys(layout.names, ""), **filler, **row})
     return records
+
+
+def _numbered(text: str, number: int) -> str:
+    return re.sub("#+", lambda place: str(number).zfill(len(place[0])), text)
 
 
 def write(folder: Path, kind: str, table: str) -> Path:

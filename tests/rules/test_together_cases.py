@@ -15,7 +15,9 @@ from medpay_command import judged
 from medpay_cli import config
 from medpay_cli.rules import together
 
-RULES = {one.code: one for one in together.all_rules()}
+RULES: dict[str, list[together.Together]] = {}
+for each in together.all_rules():
+    RULES.setdefault(each.code, []).append(each)
 FILES = {code: CASES / f"{code}.toml" for code in RULES}
 FOUND = {code: tomllib.loads(path.read_text(encoding="utf-8")) for code, path in FILES.items() if path.is_file()}
 
@@ -28,7 +30,7 @@ def stated():
 
 @pytest.mark.parametrize(("code", "case"), list(stated()))
 def test_the_cases_of_a_rule(tmp_path, code, case):
-    one = RULES[code]
+    one = next(rule for rule in RULES[code] if rule.at in case)
     paths = {kind: write(tmp_path, kind, case[kind]) for kind in one.kinds if kind in case}
     against = [text for kind in paths if kind != one.at for text in ("--against", f"{named(kind)}={paths[kind]}")]
     partner = []
@@ -51,7 +53,8 @@ def test_the_cases_of_a_rule(tmp_path, code, case):
 @pytest.mark.parametrize("code", RULES)
 def test_every_rule_has_cases_of_each_sort(code):
     cases = FOUND[code]["case"]
-    one = RULES[code]
+    one = RULES[code][0]
+    assert {rule.at for rule in RULES[code]} <= {kind for case in cases for kind in case}
     assert any("found" in case for case in cases)
     assert any("found" not in case and "not_judged" not in case for case in cases)
     assert any("also" in case for case in cases), "no case of a value that its layout refuses"

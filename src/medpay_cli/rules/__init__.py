@@ -21,7 +21,7 @@ from medpay_cli.partners import Profile
 EXPECTED = "\x1fexpected"
 # Beyond these a product of two columns would not fit 38 digits.
 MOST_WHOLE, MOST_DECIMALS = 13, 6
-MODULES = ("settlements", "fees", "claims", "dates", "persons", "codes")
+MODULES = ("settlements", "fees", "claims", "dates", "persons", "codes", "prices")
 
 
 @dataclass(frozen=True)
@@ -76,15 +76,16 @@ def rule(code: str, **conventions: str) -> Callable[[Callable[[], Sentence]], Ca
     return add
 
 
-def for_fields(code: str) -> Callable[[Callable[[Layout, Field, date], Sentence | None]], Any]:
-    """Let a function that states a sentence of a field on a day, or None, be the rule `code`."""
+def for_fields(code: str, **conventions: str) -> Callable[[Callable[[Layout, Field, date], Sentence | None]], Any]:
+    """Let a function that states a sentence of a field on a day, or None, be the rule `code`, where a profile has these
+    conventions."""
 
     def add(function: Callable[[Layout, Field, date], Sentence | None]) -> Any:
         def sentences(layout: Layout, as_of: date) -> Iterator[Sentence]:
             made = (function(layout, one, as_of) for one in layout.fields)
             return (one for one in made if one is not None)
 
-        _RULES.append(Rule(code, sentences, {}))
+        _RULES.append(Rule(code, sentences, conventions))
         return function
 
     return add

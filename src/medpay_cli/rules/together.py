@@ -18,7 +18,7 @@ from medpay_cli.rules import EXPECTED
 
 # The number of a record in its file; no field can be called so.
 NUMBER = "\x1fnumber"
-MODULES = ("batches", "ledgers")
+MODULES = ("batches", "ledgers", "periods")
 # What people call the files that records are held against, and the kinds of record that these may hold.
 AGAINST: Mapping[str, tuple[str, ...]] = {
     "lines": ("fee_line", "commercial_claim_line", "insurer_result_line"),
