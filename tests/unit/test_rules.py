@@ -10,7 +10,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "rules"))
 from record_cases import broken, profile, recorded
 
-from medpay_cli import config, layouts, rules
+from medpay_cli import config, layouts, partners, rules
 
 DAY = date(2026, 3, 1)
 PRESENT = "value"
@@ -73,3 +73,8 @@ def test_every_rule_has_cases_of_each_sort(code):
 def states_a_relation(rule, layout):
     """Whether a rule is about amounts that must tie."""
     return any(one.is_relation for one in rule.sentences(layouts.load(layout), DAY))
+
+
+def test_a_rule_about_numbers_is_silent_where_a_layout_has_words():
+    held = rules.held(layouts.load("price_list"), partners.Profile(), lambda one: one.startswith("C23"))
+    assert (held.sentences, held.lacking) == ((), {})

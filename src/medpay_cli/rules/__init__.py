@@ -168,7 +168,7 @@ def held(layout: Layout, profile: Profile, applies: Callable[[str], bool], as_of
             missing = [name for name in sentence.needs if name not in at_hand]
             missing += [f"conventions.{name}" for name, value in said.items() if value is None]
             if not missing:
-                sentences.append((one.code, sentence))
+                sentences += [(one.code, sentence)] if _is_typed(sentence, layout) else []
             elif _concerns(sentence, at_hand):
                 lacking.setdefault(one.code, tuple(missing))
     looked_at = {name for _, sentence in sentences for name in sentence.columns}
@@ -179,6 +179,19 @@ def held(layout: Layout, profile: Profile, applies: Callable[[str], bool], as_of
         {code: missing for code, missing in lacking.items() if code not in judged},
         profile,
     )
+
+
+def _is_typed(sentence: Sentence, layout: Layout) -> bool:
+    """Whether the columns are what the sentence takes them for: some list writes its prices as words."""
+    schema: dict[str, Any] = dict.fromkeys(sentence.optional, pl.Decimal(38, 2)) | dict.fromkeys(
+        layout.names, pl.String
+    )
+    schema |= {one.name: pl.Decimal(38, one.scale) for one in layout.fields if one.form in ("money", "decimal")}
+    try:
+        pl.DataFrame(schema=schema).select(sentence.holds(Decimal(0)).alias("0"), sentence.expected.alias("1"))
+    except pl.exceptions.PolarsError:
+        return False
+    return True
 
 
 def _concerns(sentence: Sentence, at_hand: set[str]) -> bool:

@@ -36,7 +36,9 @@ def price_is_negative(layout: Layout, field: Field, _: date) -> Sentence | None:
 def price_is_below_that_of_a_lower_level(layout: Layout, field: Field, _: date) -> Sentence | None:
     """A hospital of a higher level may charge at least as much."""
     lower = BELOW.get(field.name, ())
-    if not lower or any(layout.field(name) is None for name in lower):
+    prices = [layout.field(name) for name in (field.name, *lower)]
+    # A list may hold words where others hold prices.
+    if not lower or not all(one is not None and one.form for one in prices):
         return None
     least = pl.max_horizontal(lower)
     return true(pl.col(field.name) >= least, field.name, pl.concat_str(pl.lit(">= "), least.cast(pl.String)))
