@@ -97,11 +97,14 @@ def together(*paths: Path) -> Iterator[list[BinaryIO]]:
 
 
 def check_targets(targets: Iterable[Path], inputs: Iterable[str] = ()) -> None:
-    """Refuse a target that is an input, one for two outputs, and one without a folder. Raises MedpayError."""
+    """Refuse a target that is an input or a file in one, one for two outputs, and one without a folder.
+
+    Raises MedpayError.
+    """
     taken = {_identity(Path(Source.parse(text).path)) for text in inputs if text != "-"}
     for path in targets:
         if not _is_device(path):
-            if _identity(path) in taken:
+            if taken & {_identity(path), _identity(path.parent)}:
                 raise MedpayError("same_file", path=path)
             if not path.parent.is_dir():
                 raise MedpayError("cannot_write", path=path, reason=os.strerror(errno.ENOENT))

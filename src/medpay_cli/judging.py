@@ -1,11 +1,13 @@
-"""Judge one file: every batch against the layout of its node, then what only the whole file shows."""
+"""Judge one file, or the parts of one: every batch against the layout of its node, then what only the whole shows."""
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import accumulate
 from typing import BinaryIO, Generic, TypeVar
 
 import numpy as np
@@ -51,6 +53,11 @@ class Terms:
     at_most: int | None = None
     tick: Callable[[int], None] = lambda _: None
 
+    @property
+    def of_a_part(self) -> Terms:
+        """The same for one of several parts: what was declared holds for all of them together."""
+        return replace(self, declared=Declared(), allow_empty=self.allow_empty or self.declared.records == 0)
+
     def applies(self, code: str) -> bool:
         """Whether a rule is held."""
         if findings.always_applies(code):
@@ -85,16 +92,33 @@ class _Judged(Generic[T]):
     also: T
 
 
-class _Desk(Generic[T]):
-    """Where the records of one node are judged: `work` on a batch, in a thread; `take` its result, in order."""
+@dataclass(frozen=True)
+class _Held:
+    """What the records of a node are held against, in every part: its checks, and the keys that were met so far."""
 
-    def __init__(self, layout: Layout, terms: Terms, also: Also[T]) -> None:
-        self.layout = layout
+    layout: Layout
+    usual: tuple[Check, ...]
+    odd: tuple[Check, ...]
+    keys: Keys | None
+
+    @classmethod
+    def of(cls, layout: Layout, terms: Terms) -> _Held:
+        usual = checks.compile_layout(layout)
+        keys = Keys(layout.key) if layout.key and terms.applies(REPEATED) else None
+        return cls(layout, usual, checks.with_characters(layout, usual, terms.applies), keys)
+
+
+class _Desk(Generic[T]):
+    """Where the records of one node of one part are judged: `work` on a batch, in a thread; `take` its result, in
+    order."""
+
+    def __init__(self, held: _Held, terms: Terms, also: Also[T]) -> None:
+        self.layout = held.layout
+        self.keys = held.keys
+        self._held = held
         self._terms = terms
         self._also = also
-        self._usual = checks.compile_layout(layout)
-        self._odd = checks.with_characters(layout, self._usual, terms.applies)
-        self.keys = Keys(layout.key) if layout.key and terms.applies(REPEATED) else None
+        self._before = self.keys.count if self.keys else 0
 
     def begin(self, source: Input, dialect: Dialect, names: formats.Names, node: str | None) -> None:
         """Nothing is read yet."""
@@ -105,13 +129,15 @@ class _Desk(Generic[T]):
         self.declared: list[Declared] = []
         self.last: Batch | None = None
         if self.keys:
-            self.keys.clear()
+            self.keys.cut(self._before)
 
     def work(self, batch: Batch) -> _Judged[T]:
         """Hold a batch against the layout."""
         keep = [name for name in (ROW, LINE, PATH) if name in batch.text.columns]
         # Amounts rely on every check; a rule that is left out only finds nothing.
-        flagged = checks.flag(batch.text, self._odd if batch.is_odd else self._usual, (*keep, *self.layout.key))
+        flagged = checks.flag(
+            batch.text, self._held.odd if batch.is_odd else self._held.usual, (*keep, *self.layout.key)
+        )
         applies = self._terms.applies
         flagged = replace(flagged, violations=[one for one in flagged.violations if applies(one[0].code)])
         amounts = checks.amounts(flagged, self.layout.money, ROW)
@@ -234,15 +260,10 @@ class _Desk(Generic[T]):
         elif found.count(ERROR):
             verdict.verdict = FOUND
 
-    def reject_repeated(self) -> None:
-        """Put a finding on every record of a repeated key and reject them all; only those records are read again."""
-        verdict = self.made.verdict
-        found = self.keys.repeated() if self.keys and verdict.verdict != NOT_JUDGED else None
-        if self.keys is None or found is None:
-            return
-        wanted, marks = self.keys.candidates(found)
-        gathered = Candidates(self.layout.key)
+    def gather(self, wanted: repeats.Flags, marks: repeats.Words, gathered: Candidates) -> None:
+        """Read the wanted records again and put them among the candidates."""
         rejected = lines.rejected(self.made.lines)[wanted]
+        gathered.begin(self.made.verdict.records)
         at = 0
         for text in self._again(wanted):
             here = slice(at, at := at + text.height)
@@ -253,11 +274,13 @@ class _Desk(Generic[T]):
                     *amounts, pl.Series(MARK, marks[here]), pl.Series(_REJECTED, rejected[here]),
                 )
             )  # fmt: skip
-        times = gathered.times(verdict.records)
-        self.made.findings.merge(self._repeated(gathered, times), "line" if self.lines else "row")
+
+    def reject_repeated(self, candidates: Iterator[pl.DataFrame], times: repeats.Times) -> None:
+        """Put a finding on every candidate whose key stands several times, and reject it."""
+        self.made.findings.merge(self._repeated(candidates, times), "line" if self.lines else "row")
         lines.reject(self.made.lines, times[1:] > 1)
-        if verdict.verdict == VALID and self.made.findings.count(ERROR):
-            verdict.verdict = FOUND
+        if self.made.verdict.verdict == VALID and self.made.findings.count(ERROR):
+            self.made.verdict.verdict = FOUND
 
     def _again(self, wanted: repeats.Flags) -> Iterator[pl.DataFrame]:
         held = self.last.width if self.last else None
@@ -268,9 +291,9 @@ class _Desk(Generic[T]):
         kinds = self.made.lines if self.lines else None
         yield from formats.again(self.source, dialect, self.names, node, kinds, wanted)
 
-    def _repeated(self, gathered: Candidates, times: repeats.Times) -> Iterator[pl.DataFrame]:
+    def _repeated(self, candidates: Iterator[pl.DataFrame], times: repeats.Times) -> Iterator[pl.DataFrame]:
         verdict = self.made.verdict
-        for frame in gathered:
+        for frame in candidates:
             rows = frame[CANDIDATE_ROW].to_numpy()
             counted = frame.with_columns(pl.Series(MARK, times[rows])).filter(pl.col(MARK) > 1)
             newly = counted.filter(~pl.col(_REJECTED))
@@ -296,13 +319,38 @@ def judge_file(source: Input, layout: Layout, dialect: Dialect, also: Also[T], t
 def judge_nodes(
     source: Input, layouts: Mapping[str | None, Layout], dialect: Dialect, also: Also[T], terms: Terms
 ) -> list[Judgement[T]]:
-    """Read a file in parallel batches and hold every record against the layout of its node; a broken file is a verdict
-    too, and of a file that cannot be read the first node holds the finding.
+    """The judgements on the nodes of one file."""
+    return judge_parts([source], layouts, dialect, also, terms)[0]
 
-    `also` runs on each batch, its flags and its amounts, in a thread; its results come back in file order.
+
+def judge_parts(
+    sources: Sequence[Input], layouts: Mapping[str | None, Layout], dialect: Dialect, also: Also[T], terms: Terms
+) -> list[list[Judgement[T]]]:
+    """Read files in parallel batches and hold every record against the layout of its node; a broken file is a verdict
+    too, and of a file that cannot be read the first node holds the finding. Per file, the judgement on each node.
+
+    The files are parts of one: a key must not stand in two of them, and what was declared holds for all of them, with
+    a finding in the first. `also` runs on each batch, its flags and its amounts, in a thread; its results come back in
+    file order.
     """
-    desks = {node: _Desk(layout, terms, also) for node, layout in layouts.items()}
-    names = {node: layout.names for node, layout in layouts.items()}
+    held = {node: _Held.of(layout, terms) for node, layout in layouts.items()}
+    is_whole = len(sources) == 1
+    parts = [_read(source, held, dialect, also, terms if is_whole else terms.of_a_part) for source in sources]
+    _reject_repeated(sources, dialect, parts)
+    for part in parts:
+        own = part[0].declared if not terms.at_most else ()
+        _hold_against(part[0].made, [terms.declared, *own] if is_whole else own)
+    if not is_whole:
+        _hold_all([part[0].made for part in parts], terms.declared)
+    return [[desk.made for desk in part] for part in parts]
+
+
+def _read(
+    source: Input, held: Mapping[str | None, _Held], dialect: Dialect, also: Also[T], terms: Terms
+) -> list[_Desk[T]]:
+    """One part, read and judged on its own."""
+    desks = {node: _Desk(one, terms, also) for node, one in held.items()}
+    names = {node: one.layout.names for node, one in held.items()}
 
     def work(batch: Batch) -> _Judged[T]:
         return desks[batch.node].work(batch)
@@ -315,22 +363,31 @@ def judge_nodes(
             if terms.at_most and sum(desk.made.verdict.records for desk in desks.values()) >= terms.at_most:
                 break
 
-    try:
+    for node, desk in desks.items():
+        desk.begin(source, dialect, names, node)
+    made = list(desks.values())
+    with _readable(source, dialect, made):
         text = formats.prepared(source, dialect, terms.encoding)
         written = replace(dialect, encoding=text.encoding)
+        formats.read(text, written, names, work, gather)
+        _close(made, terms)
+    return made
+
+
+@contextlib.contextmanager
+def _readable(source: Input, dialect: Dialect, desks: list[_Desk[T]]) -> Iterator[None]:
+    """Leave a part unjudged that cannot be read, or is another file by now."""
+    try:
         try:
-            formats.read(text, written, names, work, gather)
-            _close(list(desks.values()), terms)
+            yield
         except (InternalError, IndexError):
             source.check_unchanged()  # what is read twice must be the same twice
             raise
         source.check_unchanged()
     except ReadError as err:
-        return [
-            unreadable(blank(source, layout, dialect, node), err if number == 0 else None)
-            for number, (node, layout) in enumerate(layouts.items())
-        ]
-    return [desk.made for desk in desks.values()]
+        for number, desk in enumerate(desks):
+            verdict = blank(source, desk.layout, dialect, desk.made.verdict.node)
+            desk.made = unreadable(verdict, err if number == 0 else None)
 
 
 def _close(desks: list[_Desk[T]], terms: Terms) -> None:
@@ -348,9 +405,41 @@ def _close(desks: list[_Desk[T]], terms: Terms) -> None:
         for desk in desks:  # nobody knows what stands behind the place where the reading stopped
             desk.made.verdict.verdict = NOT_JUDGED
             desk.made.verdict.is_read = False
-    for desk in desks:
-        desk.reject_repeated()
-    _hold_against(desks[0].made, declared)
+
+
+def _reject_repeated(sources: Sequence[Input], dialect: Dialect, parts: list[list[_Desk[T]]]) -> None:
+    """Reject every record of a key that stands in several records, of all parts; only those are read again."""
+    for number in range(len(parts[0])):
+        desks = [part[number] for part in parts]
+        keys = desks[0].keys
+        is_judged = all(desk.made.verdict.verdict != NOT_JUDGED for desk in desks)
+        found = keys.repeated() if keys and is_judged else None
+        if keys is None or found is None:
+            continue
+        wanted, marks = keys.candidates(found)
+        gathered = Candidates(desks[0].layout.key)
+        begins = [0, *accumulate(desk.made.verdict.records for desk in desks)]
+        at = 0
+        for desk, part, source, first in zip(desks, parts, sources, begins, strict=False):
+            some = wanted[first : first + desk.made.verdict.records]
+            here = slice(at, at := at + int(some.sum()))
+            with _readable(source, dialect, part):
+                desk.gather(some, marks[here], gathered)
+        times = gathered.times()
+        for desk, candidates, counted in zip(desks, gathered.parts(), times, strict=True):
+            if desk.made.verdict.verdict != NOT_JUDGED:
+                desk.reject_repeated(candidates, counted)
+
+
+def _hold_all(made: list[Judgement[T]], declared: Declared) -> None:
+    """Leave parts unjudged that together hold other than what was declared of them."""
+    if any(one.verdict.verdict == NOT_JUDGED for one in made):
+        return
+    records = sum(one.verdict.records for one in made)
+    totals: dict[str, Decimal] = dict(made[0].verdict.totals)
+    for one in made[1:]:
+        totals = _added(totals, one.verdict.totals)
+    _contradict(made[0], declared.contradicted(records, totals))
 
 
 def blank(source: Input, layout: Layout, dialect: Dialect, node: str | None = None) -> FileVerdict:
@@ -399,14 +488,16 @@ def _declared(batch: Batch, layout: Layout) -> Iterator[Declared]:
 def _hold_against(made: Judgement[T], declared: Iterable[Declared]) -> None:
     """Leave a file unjudged that holds other than what was declared of it."""
     verdict = made.verdict
-    if verdict.verdict == NOT_JUDGED:
-        return
-    contradicted = (some for one in declared for some in one.contradicted(verdict.records, verdict.totals))
+    if verdict.verdict != NOT_JUDGED:
+        _contradict(made, (some for one in declared for some in one.contradicted(verdict.records, verdict.totals)))
+
+
+def _contradict(made: Judgement[T], contradicted: Iterable[tuple[str, str, str]]) -> None:
     for name, found, expected in dict.fromkeys(contradicted):
-        verdict.verdict = NOT_JUDGED
+        made.verdict.verdict = NOT_JUDGED
         made.findings.add(
             findings.frame(
-                "B201", _file_of(verdict), file=pl.col("file"), member=pl.col("member"), value=found,
+                "B201", _file_of(made.verdict), file=pl.col("file"), member=pl.col("member"), value=found,
                 expected=expected, field=name,
             )
         )  # fmt: skip

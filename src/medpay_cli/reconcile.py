@@ -13,7 +13,7 @@ import polars as pl
 from medpay_cli import files, matching, money, reports, screening
 from medpay_cli.errors import InternalError
 from medpay_cli.findings import Findings, Outcome
-from medpay_cli.judging import NOT_JUDGED, Terms
+from medpay_cli.judging import Terms
 from medpay_cli.matching import MATCHED, OURS, SIDES, THEIRS, ClassSums, Compared, Group, Matched, Reconciliation, Side
 from medpay_cli.partners import Partner
 from medpay_cli.recipes import Recipe
@@ -67,7 +67,7 @@ def reconcile(
         engine="polars",
         compared=compared,
         sides=tuple(_side(one, compared) for one in both.values()),
-        counts=[{"side": one.side.name, **row} for one in both.values() for row in one.made.findings.counted()],
+        counts=[{"side": one.side.name, **row} for one in both.values() for row in one.findings.counted()],
         groups=_groups(both, recipe.groups, compared),
         classes=None,
         differences=None,
@@ -76,7 +76,7 @@ def reconcile(
         noted=_noted(both),
         incomplete="unreadable_records",
     )
-    if any(one.made.verdict.verdict == NOT_JUDGED for one in both.values()) or (left_out and not accepted_only):
+    if not all(one.is_judged for one in both.values()) or (left_out and not accepted_only):
         return result
     matched = _match(both, compared)
     prove(result.sides, matched.classes, compared)
@@ -137,8 +137,8 @@ def _side(side: ReadSide, compared: Compared) -> Side:
         name=side.side.name,
         title=side.side.title,
         path=side.path,
-        layout=side.made.verdict.layout,
-        dialect=side.made.verdict.dialect,
+        layout=side.verdicts[0].layout,
+        dialect=side.verdicts[0].dialect,
         records=side.records,
         keys=None,
         amounts={name: side.amounts[name] for name in compared.amounts},
@@ -224,10 +224,10 @@ def _noted(both: Mapping[str, ReadSide]) -> Outcome:
     """What was found while the sides were read."""
     together = Findings()
     for side in both.values():
-        together.extend(side.made.findings)
+        together.extend(side.findings)
     fields = [field for side in both.values() for field in side.layout.fields]
     return Outcome(
-        files=[side.made.verdict for side in both.values()],
+        files=[verdict for side in both.values() for verdict in side.verdicts],
         findings=together,
         exit_code=0,
         titles={field.name: (field.title("zh"), field.title("en")) for field in fields},

@@ -1,22 +1,26 @@
-"""One side of a reconcile: read strictly, kept as fingerprints and sums, read again where records matter one by one."""
+"""One side of a reconcile, a file or its parts: read strictly, kept as fingerprints and sums, read again where records
+matter one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from medpay_cli import checks, dialects, formats, judging, layouts, money
+from medpay_cli import checks, dialects, files, formats, judging, layouts, money
 from medpay_cli.checks import Flagged
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.files import Source
+from medpay_cli.findings import FileVerdict, Findings
 from medpay_cli.formats import ROW, Batch, archive
 from medpay_cli.formats.archive import Input
+from medpay_cli.formats.encoding import agreed
 from medpay_cli.formats.text.header import delimiter_for
 from medpay_cli.judging import NOT_JUDGED, Judgement, Terms
 from medpay_cli.layouts import Layout
@@ -43,12 +47,14 @@ class _Typed:
 
 @dataclass(frozen=True)
 class ReadSide:
-    """A side as it was read. `records` counts those that can be read, `amounts` sums them, `groups` does so per value
-    of the recipe's group columns that the side has (RECORDS, and each amount)."""
+    """A side as it was read, part by part. `records` counts those that can be read, `amounts` sums them, `groups` does
+    so per value of the recipe's group columns that the side has (RECORDS, and each amount)."""
 
     side: RecipeSide
+    path: str
     layout: Layout
-    made: Judgement[_Typed | None]
+    parts: list[Judgement[_Typed | None]]
+    findings: Findings
     recipe: Recipe
     prints: Prints
     records: int
@@ -58,10 +64,14 @@ class ReadSide:
     scales: dict[str, int]
 
     @property
-    def path(self) -> str:
-        """Where it was read from."""
-        verdict = self.made.verdict
-        return verdict.path if verdict.member is None else f"{verdict.path}!/{verdict.member}"
+    def verdicts(self) -> list[FileVerdict]:
+        """Those of its parts."""
+        return [part.verdict for part in self.parts]
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether all of its parts are."""
+        return all(one.verdict != NOT_JUDGED for one in self.verdicts)
 
     @property
     def decimals(self) -> dict[str, int]:
@@ -80,8 +90,16 @@ class ReadSide:
             ),
         ]
         empty = pl.DataFrame(schema=dict.fromkeys(self.layout.names, pl.String)).select(columns)
-        again = self.made.again(wanted) if wanted.any() else ()
-        return pl.concat([empty, *(text.select(columns) for text in again)]).select(*names, *self.recipe.amounts)
+        return pl.concat([empty, *(text.select(columns) for text in self._again(wanted))]).select(
+            *names, *self.recipe.amounts
+        )
+
+    def _again(self, wanted: Flags) -> Iterator[pl.DataFrame]:
+        begin = 0
+        for part in self.parts:
+            some = wanted[begin : (begin := begin + part.verdict.records)]
+            if some.any():
+                yield from part.again(some)
 
 
 def read(
@@ -99,25 +117,37 @@ def read(
     source = Source.parse(path)
     reading = _named(side, recipe, partner)
     used, written = reading.layout, reading.dialect
+    blank = judging.blank(Input(source.path, source.member), used, written)
     try:
-        inputs = archive.inputs(source)
-        if len(inputs) != 1:
-            raise MedpayError("one_input", path=path)
-        text = formats.prepared(inputs[0], written, terms.encoding)
-        if side.dialect is None:
-            written = replace(written, delimiter=delimiter_for(text, used.names))
+        inputs = archive.parts(source)
+        texts = [formats.prepared(one, written, terms.encoding) for one in inputs]
+        agreed(texts, terms.encoding or written.encoding)
+        if side.dialect is None and texts:
+            written = replace(written, delimiter=delimiter_for(texts[0], used.names))
+        if not texts and not terms.allow_empty:
+            raise ReadError(judging.EMPTY)
+        typed = _typing(reading, recipe, take)
+        made = (
+            judging.judge_parts(texts, reading.parts, written, typed, terms)
+            if texts
+            else [[Judgement(blank, Findings())]]
+        )
+        if Path(source.path).is_dir() and len(archive.part_names(Path(source.path))) != len(inputs):
+            raise ReadError("F215", str(len(archive.part_names(Path(source.path)))), str(len(inputs)))
     except ReadError as err:
-        verdict = judging.blank(Input(source.path, source.member), used, written)
-        return _gathered(side, used, judging.unreadable(verdict, err), recipe)
-    typed = _typing(reading, recipe, take)
-    made = judging.judge_nodes(text, reading.parts, written, typed, terms)
-    matched = next(one for one in made if one.verdict.node == reading.node)
-    for other in made:
+        return _gathered(side, path, used, [judging.unreadable(blank, err)], recipe)
+    return _gathered(side, path, used, [_one(nodes, reading.node) for nodes in made], recipe)
+
+
+def _one(nodes: list[Judgement[_Typed | None]], node: str | None) -> Judgement[_Typed | None]:
+    """The judgement on the node that is matched, with what was found of the others."""
+    matched = next((one for one in nodes if one.verdict.node == node), nodes[0])
+    for other in nodes:
         if other is not matched:
             matched.findings.extend(other.findings)
         if other.verdict.verdict == NOT_JUDGED:  # then the file is not judged
             matched.verdict.verdict = NOT_JUDGED
-    return _gathered(side, used, matched, recipe)
+    return matched
 
 
 @dataclass(frozen=True)
@@ -220,22 +250,31 @@ def _decimals(text: pl.DataFrame, names: tuple[str, ...]) -> dict[str, int]:
     return {name: min(count or 0, MOST_DECIMALS) for name, count in longest.row(0, named=True).items()}
 
 
-def _gathered(side: RecipeSide, layout: Layout, made: Judgement[_Typed | None], recipe: Recipe) -> ReadSide:
+def _gathered(
+    side: RecipeSide, path: str, layout: Layout, made: list[Judgement[_Typed | None]], recipe: Recipe
+) -> ReadSide:
     groups = [name for name in recipe.groups if layout.field(name) is not None]
     scale = {field.name: field.scale for field in layout.money if field.name in recipe.amounts}
     nothing: dict[str, Any] = dict.fromkeys(groups, pl.String) | {RECORDS: pl.Int64}
     nothing |= {name: pl.Decimal(38, scale[name]) for name in recipe.amounts}
     order = [*groups, RECORDS, *recipe.amounts]
-    read = [typed for typed in made.also if typed is not None]
+    read = [typed for part in made for typed in part.also if typed is not None]
     parts = [pl.DataFrame(schema=nothing), *(typed.groups.select(order) for typed in read)]
     sums = _added(parts, groups, recipe.amounts)
     seen = [typed.decimals for typed in read]
     prints = Prints.joined(typed.prints for typed in read)
-    made.also.clear()
+    # Those of the only part are not copied: there may be millions.
+    found = made[0].findings if len(made) == 1 else Findings()
+    for part in made:
+        part.also.clear()
+        if part.findings is not found:
+            found.extend(part.findings)
     return ReadSide(
         side=side,
+        path=files.shown(path),
         layout=layout,
-        made=made,
+        parts=made,
+        findings=found,
         recipe=recipe,
         prints=prints,
         records=int((prints.states != LEFT_OUT).sum()),

@@ -1,4 +1,4 @@
-"""What a PATH opens to: a plain file, standard input, a gzip file, or members of a zip archive."""
+"""What a PATH opens to: a plain file, standard input, a gzip file, members of a zip archive, the parts in a folder."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import contextlib
 import gzip
 import io
 import lzma
+import os
+import re
 import shutil
 import stat
 import struct
@@ -28,6 +30,9 @@ BROKEN = (
     zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, UnicodeDecodeError,
     NotImplementedError,
 )  # fmt: skip
+# What stands beside the parts in a folder and is none of them: hidden files, what other programs keep for themselves
+# (_SUCCESS), and flags that say a part is complete.
+BESIDE = re.compile(r"[._].*|.*\.(?:ok|done)", re.IGNORECASE | re.DOTALL)
 ARCHIVES = (".zip", ".gz", ".7z", ".rar", ".xz", ".bz2", ".tar", ".tgz")
 # Caps on what an archive may claim or turn out to be. Ledgers compress 5 to 30 times; a small file may do better.
 MOST_MEMBERS = 10_000
@@ -141,6 +146,37 @@ def inputs(source: Source) -> list[Input]:
             raise MedpayError("not_an_archive", path=source.path)
         return [Input(source.path, stamp=stamp)]
     return _members(source, stamp)
+
+
+def parts(source: Source) -> list[Input]:
+    """What a side opens to: one file, or the parts in a folder or an archive (`!/*`) in the order of their names.
+
+    Raises what `inputs` raises, and MedpayError for a folder in the folder.
+    """
+    folder = Path(source.path)
+    if source.path == "-" or not folder.is_dir():
+        return sorted(inputs(source), key=lambda one: (one.member or "").encode())
+    if source.member is not None:
+        raise MedpayError("not_an_archive", path=source.path)
+    found = []
+    for name in part_names(folder):
+        path = folder / name
+        if path.is_dir():
+            raise MedpayError("folder_inside", path=folder, name=name)
+        try:
+            found += inputs(Source(str(path)))
+        except ReadError as err:
+            raise ReadError(err.code, f"{name}: {err.value}", err.expected) from err
+    return found
+
+
+def part_names(folder: Path) -> list[str]:
+    """The names of the parts in a folder, in order. Raises MedpayError."""
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except OSError as err:
+        raise MedpayError("cannot_read", path=folder, reason=err.strerror) from err
+    return sorted((name for name in names if not BESIDE.fullmatch(name)), key=os.fsencode)
 
 
 def _members(source: Source, stamp: str | None) -> list[Input]:
