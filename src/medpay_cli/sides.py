@@ -3,13 +3,12 @@ matter one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from medpay_cli import checks, dialects, files, formats, judging, layouts, money
@@ -34,15 +33,20 @@ from medpay_cli.screening import LEFT_OUT, Flags, Prints
 AD_HOC_DIGITS, MOST_DECIMALS, LEAST_DECIMALS = 20, 6, 2
 
 
+# What becomes of the typed records of a batch: fingerprints, or a file for an engine.
+Take = Callable[[pl.DataFrame], Prints | Path]
+
+
 @dataclass(frozen=True)
 class _Typed:
-    """One batch: fingerprints, how many records cannot be read, sums of the others (in all and per group), and the
-    most decimals seen per amount."""
+    """One batch: fingerprints, how many records cannot be read, sums of the others (in all and per group), the most
+    decimals seen per amount, and where the others were written for an engine."""
 
     prints: Prints
     unreadable: int
     groups: pl.DataFrame
     decimals: dict[str, int]
+    file: Path | None
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class ReadSide:
     findings: Findings
     recipe: Recipe
     prints: Prints
+    files: list[Path]
     records: int
     unreadable: int
     groups: pl.DataFrame
@@ -78,21 +83,24 @@ class ReadSide:
         """The scale in which each amount was read."""
         return {one.name: one.scale for one in self.layout.money if one.name in self.recipe.amounts}
 
-    def exact(self, wanted: Flags, scales: Mapping[str, int]) -> pl.DataFrame:
-        """The wanted records (of all records of the file, in order): keys, statuses, and amounts of these scales."""
-        names = dict.fromkeys((*self.recipe.key, *self.recipe.compare))
-        columns = [
-            *(_word(one, self.recipe).alias(one.name) for one in self.layout.fields if one.name in names),
-            *(
-                checks.typed(one).cast(pl.Decimal(38, scales[one.name])).alias(one.name)
-                for one in self.layout.money
-                if one.name in self.recipe.amounts
-            ),
-        ]
-        empty = pl.DataFrame(schema=dict.fromkeys(self.layout.names, pl.String)).select(columns)
-        return pl.concat([empty, *(text.select(columns) for text in self._again(wanted))]).select(
-            *names, *self.recipe.amounts
-        )
+    @property
+    def nothing(self) -> pl.DataFrame:
+        """No records, in the columns of `exact`."""
+        empty = pl.DataFrame(schema=dict.fromkeys(self.layout.names, pl.String))
+        return empty.select(self._columns)
+
+    @property
+    def _columns(self) -> list[pl.Expr]:
+        names = (*self.recipe.key, *self.recipe.compare)
+        words = {one.name: _word(one, self.recipe).alias(one.name) for one in self.layout.fields if one.name in names}
+        amounts = {one.name: checks.typed(one).alias(one.name) for one in self.layout.money}
+        return [*(words[name] for name in names), *(amounts[name] for name in self.recipe.amounts)]
+
+    def exact(self, wanted: Flags) -> Iterator[pl.DataFrame]:
+        """The wanted records (of all records of the side, in order): keys, statuses, and amounts in their own scale."""
+        columns = self._columns
+        for text in self._again(wanted):
+            yield text.select(columns)
 
     def _again(self, wanted: Flags) -> Iterator[pl.DataFrame]:
         begin = 0
@@ -107,10 +115,10 @@ def read(
     path: str,
     terms: Terms,
     recipe: Recipe,
-    take: Callable[[pl.DataFrame], Prints],
+    take: Take,
     partner: Partner | None = None,
 ) -> ReadSide:
-    """Read a side on its terms, as the partner writes it; `take` takes the fingerprints.
+    """Read a side on its terms, as the partner writes it; of each batch `take` takes the fingerprints, or writes it.
 
     Raises MedpayError for what cannot be done as asked.
     """
@@ -190,9 +198,7 @@ def _named(side: RecipeSide, recipe: Recipe, partner: Partner | None) -> _Readin
     return _Reading(parts, chosen[0], written)
 
 
-def _typing(
-    reading: _Reading, recipe: Recipe, take: Callable[[pl.DataFrame], Prints]
-) -> Callable[[Batch, Flagged, pl.DataFrame], _Typed | None]:
+def _typing(reading: _Reading, recipe: Recipe, take: Take) -> Callable[[Batch, Flagged, pl.DataFrame], _Typed | None]:
     """The work per batch: canonical text of keys, statuses and groups beside the amounts, fingerprinted and summed."""
     layout = reading.layout
     amounts = [field for field in layout.money if field.name in recipe.amounts]
@@ -211,8 +217,11 @@ def _typing(
             readable = ~flagged.text[ROW].is_in(unreadable.implode())
             records, rows = records.filter(readable), rows[readable.to_numpy()]
         decimals = {} if recipe.name is not None else _decimals(batch.text, recipe.amounts)
-        prints = _placed(take(records), rows, batch.records)
-        return _Typed(prints, batch.records - records.height, _summed(records, groups, recipe.amounts), decimals)
+        taken = take(records)
+        prints, file = (Prints.none(records.height), taken) if isinstance(taken, Path) else (taken, None)
+        prints = prints.placed(rows, batch.records)
+        sums = _summed(records, groups, recipe.amounts)
+        return _Typed(prints, batch.records - records.height, sums, decimals, file)
 
     return typed
 
@@ -221,15 +230,6 @@ def _word(field: layouts.Field, recipe: Recipe) -> pl.Expr:
     """Keys are compared as exact text; statuses and groups by the code that means the same."""
     same = layouts.canonical(field.codes) if field.codes and field.name not in recipe.key else {}
     return pl.col(field.name).replace(same) if same else pl.col(field.name)
-
-
-def _placed(prints: Prints, rows: Any, records: int) -> Prints:
-    """Fingerprints of all records of a batch, of which these rows can be read."""
-    if len(rows) == records:
-        return prints
-    made = Prints(np.full(records, LEFT_OUT, np.uint8), np.zeros(records, np.uint64), np.zeros(records, np.uint64))
-    made.states[rows], made.keys[rows], made.contents[rows] = prints.states, prints.keys, prints.contents
-    return made
 
 
 def _summed(records: pl.DataFrame, groups: list[str], amounts: tuple[str, ...]) -> pl.DataFrame:
@@ -277,6 +277,7 @@ def _gathered(
         findings=found,
         recipe=recipe,
         prints=prints,
+        files=[typed.file for typed in read if typed.file is not None],
         records=int((prints.states != LEFT_OUT).sum()),
         unreadable=int((prints.states == LEFT_OUT).sum()),
         groups=sums,

@@ -11,10 +11,11 @@ ROWS = (
     {"__main__"},
     {"cli"},
     {"validate", "reconcile", "inspection", "pages", "fieldpages", "published", "sampling"},
+    {"pairing"},
     {"recognition", "separating", "sides"},
     {"evidence", "judging", "recipes", "reports"},
     {"checks", "matching", "formats", "control", "parts"},
-    {"screening", "repeats"},
+    {"screening", "repeats", "engines"},
     {"layouts", "dialects", "money", "characters"},
     {"findings", "config", "files", "partners", "frames", "parallel", "messages", "errors"},
 )
@@ -32,6 +33,8 @@ ONLY_IN = {
         "formats.xml.xsd",
     },
     "xlsxwriter": {"formats.xlsx.writing"},
+    "duckdb": {"engines"},
+    "pyspark": {"engines"},
     "fastexcel": set(),
     "jsonschema": {"config"},
 }

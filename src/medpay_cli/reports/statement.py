@@ -38,6 +38,8 @@ def document(result: Reconciliation) -> dict[str, Any]:
         ],
         "groups": [_group(result, group) for group in result.groups],
     }
+    if result.seconds:
+        made["seconds"] = {what: round(number, 3) for what, number in result.seconds.items()}
     if result.incomplete:
         made["incomplete_reason"] = result.incomplete
     if result.classes is not None:
