@@ -61,12 +61,14 @@ def opened(name: str, recipe: Recipe, cluster: Cluster, limit: int) -> Iterator[
 def joined(matched: Matched, on: Compared) -> pl.DataFrame:
     """The rows worth listing; where a side has several records of a key: its different statuses joined by `;`."""
     shown = matched.listed
-    if matched.several.is_empty() or not on.statuses:
+    # One status is shown as it is.
+    several = matched.several.filter(pl.len().over(*on.key, matching.SIDE) > 1) if matched.several.width else shown
+    if several.is_empty() or not on.statuses:
         return shown
     words = {name: pl.col(name).drop_nulls().unique().sort().str.join(";") for name in on.statuses}
     for side, sign in zip(SIDES, (1, -1), strict=True):
         of_side = (
-            matched.several.filter(pl.col(matching.SIDE) == sign)
+            several.filter(pl.col(matching.SIDE) == sign)
             .group_by(on.key)
             .agg(pl.when(word != "").then(word).alias(matching.of(name, side)) for name, word in words.items())
         )

@@ -66,9 +66,10 @@ def reconcile(
             tolerance={**recipe.tolerance, **(tolerance or {})},
             absent_is_zero=recipe.absent_is_zero,
         )
-        unmatched = _unmatched(name, recipe, both, compared)
         left_out = sum(one.unreadable for one in both.values())
-        if not all(one.is_judged for one in both.values()) or (left_out and not accepted_only):
+        is_matched = all(one.is_judged for one in both.values()) and (accepted_only or not left_out)
+        unmatched = _unmatched(name, recipe, both, compared, noted=_noted(both, shown=not is_matched))
+        if not is_matched:
             return unmatched
         matched = pair.match(both[OURS], both[THEIRS], compared)
     prove(unmatched.sides, matched.classes, compared)
@@ -84,7 +85,9 @@ def reconcile(
     )
 
 
-def _unmatched(engine: str, recipe: Recipe, both: Mapping[str, ReadSide], compared: Compared) -> Reconciliation:
+def _unmatched(
+    engine: str, recipe: Recipe, both: Mapping[str, ReadSide], compared: Compared, noted: Outcome
+) -> Reconciliation:
     """What is known before the matching."""
     return Reconciliation(
         recipe=recipe.name,
@@ -97,7 +100,7 @@ def _unmatched(engine: str, recipe: Recipe, both: Mapping[str, ReadSide], compar
         differences=None,
         advice=recipe.advice,
         exit_code=3,
-        noted=_noted(both),
+        noted=noted,
         incomplete="unreadable_records",
     )
 
@@ -171,10 +174,10 @@ def _groups(both: Mapping[str, ReadSide], by: tuple[str, ...], compared: Compare
     return [found[values] for values in sorted(found, key=lambda values: tuple(value or "" for value in values))]
 
 
-def _noted(both: Mapping[str, ReadSide]) -> Outcome:
-    """What was found while the sides were read."""
+def _noted(both: Mapping[str, ReadSide], shown: bool) -> Outcome:
+    """What was found while the sides were read; a report only shows it where nothing was matched."""
     together = Findings()
-    for side in both.values():
+    for side in both.values() if shown else ():
         together.extend(side.findings)
     fields = [field for side in both.values() for field in side.layout.fields]
     return Outcome(

@@ -110,19 +110,50 @@ class Screen:
 
 
 def candidates(ours: Prints, theirs: Prints) -> tuple[Flags, Flags]:
-    """Which records of each side have to be matched exactly: the rest are pairs, if the proof holds."""
+    """Which records of each side have to be matched exactly: the rest are pairs, if the proof holds.
+
+    Some more may be among them, but then all records of their key are.
+    """
     sides = (ours, theirs)
     with ThreadPoolExecutor(2) as pool:  # numpy sorts without the interpreter's lock
         sorting = [
             pool.submit(_not_once_each, *(words[side.states == WHOLE] for side, words in zip(sides, both, strict=True)))
             for both in ((ours.keys, theirs.keys), (ours.contents, theirs.contents))
         ]
-        odd, other = (task.result() for task in sorting)
+        odd, other = (_Filter.of(task.result(), len(ours.keys) + len(theirs.keys)) for task in sorting)
     # A record whose content is odd takes every record of its key with it.
-    taken = [side.keys[_in(side.contents, other)] for side in sides]
-    odd = np.union1d(odd, np.concatenate(taken) | np.uint64(1))
-    mine, their_own = ((side.states == LONE) | ((side.states == WHOLE) & _in(side.keys, odd)) for side in sides)
+    for side in sides:
+        odd.add(side.keys[other.has(side.contents)])
+    mine, their_own = ((side.states == LONE) | ((side.states == WHOLE) & odd.has(side.keys)) for side in sides)
     return mine, their_own
+
+
+class _Filter:
+    """Lets through all fingerprints that were put into it, and a few others."""
+
+    # So many times as many places as fingerprints; more do not fit a processor's cache for long.
+    ROOM, LEAST, MOST = 32, 16, 28
+
+    def __init__(self, bits: int) -> None:
+        self._shift = np.uint64(64 - bits)
+        self._found = np.zeros(1 << bits, np.bool_)
+
+    @classmethod
+    def of(cls, words: Words, records: int) -> _Filter:
+        """With these in it, and room for the keys of as many odd contents, at most one per record."""
+        expected = min(2 * len(words), records) * cls.ROOM
+        made = cls(min(max(expected.bit_length(), cls.LEAST), cls.MOST))
+        made.add(words)
+        return made
+
+    def add(self, words: Words) -> None:
+        """Put fingerprints into it."""
+        self._found[words >> self._shift] = True
+
+    def has(self, words: Words) -> Flags:
+        """Which of them are let through."""
+        found: Flags = self._found[words >> self._shift]
+        return found
 
 
 def everything(side: Prints) -> Flags:
@@ -138,7 +169,7 @@ def _mixed(names: tuple[str, ...]) -> pl.Expr:
 
 
 def _not_once_each(ours: Words, theirs: Words) -> Words:
-    """The fingerprints (lowest bit set) that do not stand exactly once on each side."""
+    """The fingerprints (but for the lowest bit) that do not stand exactly once on each side."""
     one = np.uint64(1)
     sorted_ = np.concatenate([ours & ~one, theirs | one])
     sorted_.sort()
@@ -153,9 +184,5 @@ def _not_once_each(ours: Words, theirs: Words) -> Words:
     clean = np.zeros(len(sorted_), bool)
     clean[:-1] = pair
     clean[1:] |= pair
-    return np.unique(sorted_[~clean])
-
-
-def _in(fingerprints: Words, odd: Words) -> Flags:
-    found: Flags = pl.Series(fingerprints | np.uint64(1)).is_in(pl.Series(odd, dtype=pl.UInt64).implode()).to_numpy()
-    return found
+    odd: Words = sorted_[~clean]
+    return odd

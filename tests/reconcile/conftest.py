@@ -18,8 +18,12 @@ MISSING = {
 
 @pytest.fixture(params=MISSING, scope="module")
 def engine(request):
-    """The name of an engine; where it is not there the test is skipped, but never in CI."""
-    reason = MISSING[request.param]
-    if reason:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    return request.param
+    """The name of an engine."""
+    return present(request.param)
+
+
+def present(name):
+    """The same name; where the engine is not there the test is skipped, but never in CI."""
+    if MISSING[name]:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING[name])
+    return name
