@@ -58,7 +58,7 @@ import sys
 from medpay_cli import recipes, screening, sides
 from medpay_cli.judging import Terms
 recipe = recipes.load("ledger")
-take = screening.fingerprinting(recipe.key, (*recipe.amounts, *recipe.compare))
+take = screening.Screen(recipe.key, (*recipe.amounts, *recipe.compare), 10**12).take
 kept = [sides.read(one, path, Terms(), recipe, take) for one, path in zip(recipe.sides, sys.argv[1:])]
 """
 CLASS = """

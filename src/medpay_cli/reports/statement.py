@@ -14,6 +14,9 @@ from medpay_cli.reports import Style
 if TYPE_CHECKING:
     from medpay_cli.messages import Language
 
+# No column of anybody's is called so.
+PLACE = "\x1fplace"
+
 
 def document(result: Reconciliation) -> dict[str, Any]:
     """The summary as `medpay/reconcile/1`; amounts are strings in yuan."""
@@ -83,7 +86,13 @@ def differences(result: Reconciliation, lang: Language) -> pl.DataFrame:
     order = [column for column in columns if column != "tier"]
     columns["advice"] = pl.col(CLASS).replace_strict(advice, default=None, return_dtype=pl.String)
     made = rows.select(column.alias(name) for name, column in columns.items())
-    return made.sort(order, nulls_last=True)
+    # A key stands in one row; only records with an empty key part are told apart by everything else.
+    alone = pl.any_horizontal(pl.col(order[1 : 1 + len(on.key)]).is_null())
+    placed = [
+        made.filter(~alone).with_columns(pl.lit(0, pl.Int64).alias(PLACE)),
+        made.filter(alone).sort(order, nulls_last=True).with_columns(pl.int_range(pl.len()).alias(PLACE)),
+    ]
+    return pl.concat(placed).sort([*order[: 1 + len(on.key)], PLACE], nulls_last=True).drop(PLACE)
 
 
 def amount_of(name: str, side: str) -> pl.Expr:
