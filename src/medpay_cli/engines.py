@@ -202,8 +202,12 @@ def _session(master: str, conf: tuple[tuple[str, str], ...], limit: int) -> Any:
     build = pyspark.sql.SparkSession.builder.master(master).appName("medpay")
     for name, value in settings.items():
         build = build.config(name, value)
-    with _silent():
-        session = build.getOrCreate()
+    try:
+        with _silent():
+            session = build.getOrCreate()
+    except Exception as err:  # of the many kinds that a JVM, a master or a network has
+        reason = str(err).strip().partition("\n")[0]
+        raise MedpayError("engine_start", name=SPARK, master=master, reason=reason, version=JAVA) from err
     atexit.register(session.stop)
     return session
 

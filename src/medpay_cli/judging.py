@@ -127,7 +127,10 @@ class _Desk(Generic[T]):
         self.lines = self.unfit = 0
         self.widths = Counter[int]()
         self.declared: list[Declared] = []
-        self.last: Batch | None = None
+        # Of the batch that was last; the batch itself is not held as long as the desk is.
+        self.width: int | None = None
+        self.open_width = 0
+        self.permitted: tuple[int, ...] = ()
         if self.keys:
             self.keys.cut(self._before)
 
@@ -230,22 +233,22 @@ class _Desk(Generic[T]):
         verdict.rejected += judged.rejected
         verdict.totals = _added(verdict.totals, judged.totals)
         verdict.rejected_totals = _added(verdict.rejected_totals, judged.rejected_totals)
-        self.last = batch
+        self.width, self.open_width, self.permitted = batch.width, batch.open_width or 0, batch.permitted
         self._terms.tick(batch.records)
 
     def close(self) -> None:
         """Leave the file unjudged where nothing in it fits, or it cannot be read to its end."""
-        verdict, found, last = self.made.verdict, self.made.findings, self.last
-        if last is None or not verdict.records:
+        verdict, found = self.made.verdict, self.made.findings
+        if not verdict.records:
             return
         codes = {code for code, _, _ in found.counts}
-        others = self.widths - Counter([last.open_width or 0])
-        narrower = self.dialect.mixed_widths and (last.open_width or 0) in range(1, min(others, default=0))
+        others = self.widths - Counter([self.open_width])
+        narrower = self.dialect.mixed_widths and self.open_width in range(1, min(others, default=0))
         if codes & STOPPING:
             verdict.verdict = NOT_JUDGED
             verdict.is_read = False
         elif self.unfit == verdict.records and self.widths:
-            permitted = " | ".join(str(width) for width in self.dialect.widths or last.permitted)
+            permitted = " | ".join(str(width) for width in self.dialect.widths or self.permitted)
             skipped = self.dialect.above + self.dialect.header
             expected = f"{named(self.dialect.delimiter)}: {permitted}"
             _stop(self.made, ReadError("F201", split_counts(self.source, skipped), expected))
@@ -256,7 +259,7 @@ class _Desk(Generic[T]):
             verdict.verdict = NOT_JUDGED
         elif narrower:
             expected = " | ".join(str(width) for width in sorted(others))
-            _stop(self.made, ReadError(CUT_OFF, value=str(last.open_width), expected=expected))
+            _stop(self.made, ReadError(CUT_OFF, value=str(self.open_width), expected=expected))
         elif found.count(ERROR):
             verdict.verdict = FOUND
 
@@ -283,10 +286,9 @@ class _Desk(Generic[T]):
             self.made.verdict.verdict = FOUND
 
     def _again(self, wanted: repeats.Flags) -> Iterator[pl.DataFrame]:
-        held = self.last.width if self.last else None
-        dialect = (
-            replace(self.dialect, widths=(held,)) if held is not None and not self.dialect.header else self.dialect
-        )
+        dialect = self.dialect
+        if self.width is not None and not dialect.header:
+            dialect = replace(dialect, widths=(self.width,))
         node = self.made.verdict.node
         kinds = self.made.lines if self.lines else None
         yield from formats.again(self.source, dialect, self.names, node, kinds, wanted)

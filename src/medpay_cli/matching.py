@@ -104,7 +104,8 @@ class Group:
 
 @dataclass(frozen=True)
 class Side:
-    """One side as it was read: where from, how many records, and its sums; keys are counted by the matching."""
+    """One side as it was read: where from (and what was passed over there), how many records, and its sums; keys are
+    counted by the matching."""
 
     name: str
     title: dict[str, str]
@@ -114,6 +115,7 @@ class Side:
     records: int
     keys: int | None
     amounts: dict[str, Decimal]
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

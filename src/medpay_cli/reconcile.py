@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import BinaryIO
 
 from medpay_cli import engines, files, matching, money, pairing, reports
 from medpay_cli.engines import Cluster
@@ -126,23 +127,18 @@ def write_folder(result: Reconciliation, folder: Path, style: Style) -> None:
     """Write summary.json, differences.csv and differences.parquet into a folder, made where it is missing."""
     with files.storage(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    contents: dict[str, bytes] = {}
-    if result.differences is not None:
-        rows = statement.differences(result, style.lang)
-        # Polars writes to memory: a disk that fills up under it is no error that it can name.
-        for name, write in (
-            ("differences.csv", statement.as_text(rows).write_csv),
-            ("differences.parquet", rows.write_parquet),
-        ):
-            buffer = io.BytesIO()
-            write(buffer)
-            contents[name] = buffer.getvalue()
-    buffer = io.BytesIO()
-    reports.write(result, "json", buffer, style)
-    contents["summary.json"] = buffer.getvalue()
-    with files.together(*(folder / name for name in contents)) as outputs:
-        for out, content in zip(outputs, contents.values(), strict=True):
-            out.write(content)
+    paths = folder_files(folder) if result.differences is not None else folder_files(folder)[-1:]
+    with files.together(*paths) as outputs:
+        *lists, summary = outputs
+        if result.differences is not None:
+            rows = statement.differences(result, style.lang)
+            # Polars writes to memory: a disk that fills up under it is no error that it can name.
+            writers: tuple[Callable[[BinaryIO], object], ...] = (statement.as_text(rows).write_csv, rows.write_parquet)
+            for out, write in zip(lists, writers, strict=True):
+                buffer = io.BytesIO()
+                write(buffer)
+                out.write(buffer.getbuffer())
+        reports.write(result, "json", summary, style)
 
 
 def _side(side: ReadSide, compared: Compared) -> Side:
@@ -156,6 +152,7 @@ def _side(side: ReadSide, compared: Compared) -> Side:
         records=side.records,
         keys=None,
         amounts={name: side.amounts[name] for name in compared.amounts},
+        beside=tuple(side.beside),
     )
 
 

@@ -47,10 +47,11 @@ class Prints:
     def joined(cls, parts: Iterable[Prints]) -> Prints:
         """All of them in one."""
         every = [cls.none(0), *parts]
+        whole = every if all(part.is_whole for part in every) else every[:1]
         return cls(
             np.concatenate([part.states for part in every]),
-            np.concatenate([part.keys for part in every]),
-            np.concatenate([part.contents for part in every]),
+            np.concatenate([part.keys for part in whole]),
+            np.concatenate([part.contents for part in whole]),
             sum(part.checksum for part in every) % 2**64,
         )
 

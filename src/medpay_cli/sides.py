@@ -4,7 +4,7 @@ matter one by one."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,8 @@ class _Typed:
 @dataclass(frozen=True)
 class ReadSide:
     """A side as it was read, part by part. `records` counts those that can be read, `amounts` sums them, `groups` does
-    so per value of the recipe's group columns that the side has (RECORDS, and each amount)."""
+    so per value of the recipe's group columns that the side has (RECORDS, and each amount). `beside` names what stands
+    among the parts in a folder and was passed over."""
 
     side: RecipeSide
     path: str
@@ -67,6 +68,7 @@ class ReadSide:
     groups: pl.DataFrame
     amounts: dict[str, Decimal]
     scales: dict[str, int]
+    beside: list[str] = field(default_factory=list)
 
     @property
     def verdicts(self) -> list[FileVerdict]:
@@ -140,11 +142,22 @@ def read(
             if texts
             else [[Judgement(blank, Findings())]]
         )
-        if Path(source.path).is_dir() and len(archive.part_names(Path(source.path))) != len(inputs):
-            raise ReadError("F215", str(len(archive.part_names(Path(source.path)))), str(len(inputs)))
+        beside = _beside(source, inputs)
     except ReadError as err:
         return _gathered(side, path, used, [judging.unreadable(blank, err)], recipe)
-    return _gathered(side, path, used, [_one(nodes, reading.node) for nodes in made], recipe)
+    read = _gathered(side, path, used, [_one(nodes, reading.node) for nodes in made], recipe)
+    return replace(read, beside=beside)
+
+
+def _beside(source: Source, inputs: list[Input]) -> list[str]:
+    """What stands in the folder of a side and is no part. Raises ReadError F215 where the parts are others by now."""
+    folder = Path(source.path)
+    if not folder.is_dir():
+        return []
+    now, beside = archive.part_names(folder)
+    if now != [Path(one.path).name for one in inputs]:
+        raise ReadError("F215", f"{len(now)} files", f"{len(inputs)} files")
+    return [files.shown(name) for name in beside]
 
 
 def _one(nodes: list[Judgement[_Typed | None]], node: str | None) -> Judgement[_Typed | None]:

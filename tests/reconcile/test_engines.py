@@ -127,6 +127,22 @@ def test_an_engine_that_is_not_installed_is_named_with_what_to_install(name, mod
     assert (raised.value.key, raised.value.values["extra"]) == ("engine_missing", f"medpay[{name}]")
 
 
+def test_spark_without_java_or_without_its_master_says_what_to_do(monkeypatch, tmp_path):
+    pytest.importorskip("pyspark")
+    engines._session.cache_clear()
+    monkeypatch.setattr(engines.shutil, "which", lambda _: None)
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    with pytest.raises(MedpayError, match="engine_without_java"), engines.opened("spark", engines.Cluster(), 1 << 30):
+        pass
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))  # where there is none
+    monkeypatch.setattr("pyspark.core.context.SparkContext._active_spark_context", None)
+    monkeypatch.setattr("pyspark.core.context.SparkContext._gateway", None)
+    monkeypatch.setattr("pyspark.sql.SparkSession._instantiatedSession", None)
+    with pytest.raises(MedpayError) as raised, engines.opened("spark", engines.Cluster(), 1 << 30):
+        pass
+    assert (raised.value.key, raised.value.values["master"]) == ("engine_start", "local[*]")
+
+
 def test_an_engine_without_enough_memory_says_so(day, tmp_path):
     pytest.importorskip("duckdb")
     with pytest.raises(MedpayError) as raised, engines.opened("duckdb", engines.Cluster(), 64 << 20) as (engine, spill):

@@ -7,6 +7,7 @@ import ledger_day
 import pytest
 from click.testing import CliRunner
 
+from medpay_cli import judging
 from medpay_cli.cli.reconcile_ import command
 from medpay_cli.errors import MedpayError
 
@@ -113,7 +114,24 @@ def test_hidden_files_flags_and_what_other_programs_keep_are_no_parts(tmp_path):
     files = {"a__txt": PLAIN, "_SUCCESS": "", "__a__txt__crc": "?", "a__txt__ok": "1\n", "b__DONE": ""}
     folder, whole = folder_of(tmp_path, **files)
     assert (folder / ".a.txt.crc").exists()
-    assert reconcile(folder, whole, code=0)["sides"][0]["records"] == 1
+    hospital, platform = reconcile(folder, whole, code=0)["sides"]
+    assert hospital["records"] == 1
+    assert hospital["passed_over"] == [".a.txt.crc", "_SUCCESS", "a.txt.ok", "b.DONE"]
+    assert "passed_over" not in platform
+    assert "no parts, not read: .a.txt.crc, _SUCCESS, a.txt.ok, b.DONE\n" in text(folder, whole)[1]
+
+
+def test_a_folder_that_gets_a_part_while_it_is_read_is_not_judged(tmp_path, monkeypatch):
+    folder, whole = folder_of(tmp_path, a__txt=PLAIN)
+    real = judging.judge_parts
+
+    def slow(*words):
+        (folder / "b.txt").write_text(PLAIN)
+        return real(*words)
+
+    monkeypatch.setattr(judging, "judge_parts", slow)
+    counts = reconcile(folder, whole, code=3)["counts"]
+    assert [(row["side"], row["code"]) for row in counts] == [("hospital", "F215")]
 
 
 def test_anything_else_in_the_folder_is_read_and_judged(tmp_path):

@@ -159,7 +159,7 @@ def parts(source: Source) -> list[Input]:
     if source.member is not None:
         raise MedpayError("not_an_archive", path=source.path)
     found = []
-    for name in part_names(folder):
+    for name in part_names(folder)[0]:
         path = folder / name
         if path.is_dir():
             raise MedpayError("folder_inside", path=folder, name=name)
@@ -180,13 +180,13 @@ def size(path: str) -> int:
     return 0
 
 
-def part_names(folder: Path) -> list[str]:
-    """The names of the parts in a folder, in order. Raises MedpayError."""
+def part_names(folder: Path) -> tuple[list[str], list[str]]:
+    """The names of the parts in a folder, and of what stands beside them, each in order. Raises MedpayError."""
     try:
-        names = [path.name for path in folder.iterdir()]
+        names = sorted((path.name for path in folder.iterdir()), key=os.fsencode)
     except OSError as err:
         raise MedpayError("cannot_read", path=folder, reason=err.strerror) from err
-    return sorted((name for name in names if not BESIDE.fullmatch(name)), key=os.fsencode)
+    return [name for name in names if not BESIDE.fullmatch(name)], [name for name in names if BESIDE.fullmatch(name)]
 
 
 def _members(source: Source, stamp: str | None) -> list[Input]:

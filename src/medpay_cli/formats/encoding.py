@@ -36,6 +36,8 @@ KNOWN = {
 # Encodings in which a letter of ASCII is one byte.
 BYTES = (UTF_8, GB18030, "big5")
 BLOCK = 1 << 20
+# A folder may have many parts, and all of them are read again.
+HELD = 4 << 20
 # Never part of UTF-8, so the reader finds the record that holds it.
 BAD = "\udcff"
 
@@ -140,7 +142,7 @@ def _first_bad(source: Input, name: str) -> tuple[str | None, bool]:
 
 def _as_utf_8(source: Input, name: str) -> BinaryIO:
     """The whole input in UTF-8, spooled."""
-    spool = files.spool()
+    spool = files.spool(HELD)
     decoder = codecs.getincrementaldecoder(name)(errors="medpay-bad")
     with source.open() as stream:
         while True:

@@ -36,6 +36,7 @@ def document(result: Reconciliation) -> dict[str, Any]:
                 "records": side.records,
                 "keys": side.keys,
                 "amounts": {name: _written(result, name, amount) for name, amount in side.amounts.items()},
+                **({"passed_over": list(side.beside)} if side.beside else {}),
             }
             for side in result.sides
         ],

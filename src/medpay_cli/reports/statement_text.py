@@ -58,6 +58,8 @@ class _Told:
         for name, side in zip(SIDES, result.sides, strict=True):
             how = f" [{side.layout}, {side.dialect}]" if side.layout else ""
             page.line(f"{words[name]}: {printable(side.path)}{how}")
+            if side.beside:
+                page.line(f"{words['passed_over']}: {printable(', '.join(side.beside))}")
         page.line()
         rows = [
             [
