@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -133,8 +134,18 @@ def _on_polars(ours: ReadSide, theirs: ReadSide, on: Compared, screen: Screen, r
     matched = Matched.nothing()
     for pair in zip(*(rest.parts for rest in rests), strict=True):
         mine, other = (pl.concat([_scaled(side.nothing, on), *part]) for side, part in zip(sides, pair, strict=True))
-        matched = matched.and_of(matching.match(mine.lazy(), other.lazy(), on))
+        found = matching.match(mine.lazy(), other.lazy(), on)
+        if parts > 1:
+            found = replace(found, listed=_alone(found.listed), several=_alone(found.several))
+        matched = matched.and_of(found)
     return _with_clean(matched, rests[0])
+
+
+def _alone(rows: pl.DataFrame) -> pl.DataFrame:
+    """The same rows; taken out of a frame as they are, they keep the text of all of it in memory."""
+    buffer = io.BytesIO()
+    rows.write_ipc(buffer, compression="lz4")
+    return pl.read_ipc(buffer.getvalue())
 
 
 def _scaled(records: pl.DataFrame, on: Compared) -> pl.DataFrame:
