@@ -14,6 +14,8 @@ from medpay_cli import files
 from medpay_cli.errors import MedpayError
 
 Document = dict[str, Any]
+# Settings of a place, in the folder where we run.
+FILE = "medpay.toml"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from medpay_cli.findings import ERROR
 from medpay_cli.formats import LINE, ROW, Batch, LineKind, lines
 from medpay_cli.formats.archive import Input
 from medpay_cli.frames import Frames, Packed, packed
-from medpay_cli.judging import FOUND, NOT_JUDGED, REPEATED, VALID, Desk, Judged, Judgement, Terms
+from medpay_cli.judging import FOUND, NOT_JUDGED, REPEATED, VALID, Desk, Judged, Judgement, Measure, Terms
 from medpay_cli.layouts import Layout
 from medpay_cli.mapped import mapped
 from medpay_cli.plans import Plan
@@ -85,7 +85,8 @@ class Conversion(list[_Work]):
         # What stays as it is has been held against the layout already.
         self.desk: Desk[None] | None = None
         if not target.plan.is_identity:
-            self.desk = Desk(target.plan.target, replace(terms, tick=lambda _: None), lambda *_: None)
+            on = replace(terms, tick=lambda _: None)
+            self.desk = Desk(Measure.of(target.plan.target, on), on, lambda *_: None)
             names = {target.node: target.plan.target.names}
             self.desk.begin(source, target.dialect, names, target.node, self.again)
 
@@ -154,7 +155,7 @@ class Conversion(list[_Work]):
             is_gone = pl.Series(rejected[frame[ROW].to_numpy() - 1])
             for balance, some in ((self.lost, frame.filter(is_gone)), (self.left_out, frame.filter(~is_gone))):
                 balance.add(some.height, money.sums(some.drop(ROW)))
-        self.desk.reject_repeated()
+        judging.reject_repeated(self.desk)
         for name, reason in (self.target.plan.unfilled or {}).items():
             place = pl.DataFrame({"": [None]})
             made.findings.add(
@@ -292,16 +293,13 @@ def reject_across(conversions: Sequence[Conversion]) -> None:
     wanted, marks = keys.candidates(found)
     gathered, at, before = Candidates(key), 0, 0
     for one in conversions:
+        gathered.begin(one.came)
         for frame in one.again(wanted[before : before + one.came]):
             here = pl.Series(MARK, marks[at : at + frame.height])
-            gathered.add(frame.select((pl.col(ROW) + before).alias(CANDIDATE_ROW), here, *key))
+            gathered.add(frame.select(pl.col(ROW).alias(CANDIDATE_ROW), here, *key))
             at += frame.height
         before += one.came
-    times = gathered.times(before)[1:]
-    before = 0
-    for one in conversions:
-        here_times = times[before : before + one.came]
-        newly = (here_times > 1) & ~one.rejected
+    for one, times in zip(conversions, gathered.times(), strict=True):
+        newly = (times[1:] > 1) & ~one.rejected
         if newly.any():
-            one.reject(newly, here_times)
-        before += one.came
+            one.reject(newly, times[1:])

@@ -14,7 +14,7 @@ from medpay_cli.errors import InternalError
 from medpay_cli.findings import ERROR
 from medpay_cli.formats import LINE, ROW, Batch
 from medpay_cli.formats.archive import Input
-from medpay_cli.judging import FOUND, VALID, Desk, Judgement, Terms
+from medpay_cli.judging import FOUND, VALID, Desk, Judgement, Measure, Terms, reject_repeated
 from medpay_cli.mapped import mapped
 from medpay_cli.plans import RECORDS, Plan
 
@@ -57,11 +57,11 @@ def judged(
     def again(wanted: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Iterator[pl.DataFrame]:
         yield made.text.filter(pl.Series(wanted[made.text[ROW].to_numpy() - 1]))
 
-    desk = Desk[None](plan.target, terms, lambda *_: None)
+    desk = Desk[None](Measure.of(plan.target, terms), terms, lambda *_: None)
     names: formats.Names = {node: plan.target.names}
     desk.begin(Input(files.shown(str(out))), dialect, names, node, again)
     desk.take(made, desk.work(made))
-    desk.reject_repeated()
+    reject_repeated(desk)
     verdict = desk.made.verdict
     verdict.verdict = FOUND if desk.made.findings.count(ERROR) else VALID
     for name, field in plan.carried.items():

@@ -1,4 +1,4 @@
-"""What a PATH opens to: a plain file, standard input, a gzip file, or members of a zip archive."""
+"""What a PATH opens to: a plain file, standard input, a gzip file, members of a zip archive, the parts in a folder."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import errno
 import gzip
 import io
 import lzma
+import os
+import re
 import shutil
 import stat
 import struct
@@ -29,6 +31,9 @@ BROKEN = (
     zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, UnicodeDecodeError,
     NotImplementedError,
 )  # fmt: skip
+# What stands beside the parts in a folder and is none of them: hidden files, what other programs keep for themselves
+# (_SUCCESS), and flags that say a part is complete.
+BESIDE = re.compile(r"[._].*|.*\.(?:ok|done)", re.IGNORECASE | re.DOTALL)
 ARCHIVES = (".zip", ".gz", ".7z", ".rar", ".xz", ".bz2", ".tar", ".tgz")
 # Caps on what an archive may claim or turn out to be. Ledgers compress 5 to 30 times; a small file may do better.
 MOST_MEMBERS = 10_000
@@ -147,6 +152,47 @@ def inputs(source: Source) -> list[Input]:
             raise MedpayError("not_an_archive", path=source.path)
         return [Input(source.path, stamp=stamp)]
     return _members(source, stamp)
+
+
+def parts(source: Source) -> list[Input]:
+    """What a side opens to: one file, or the parts in a folder or an archive (`!/*`) in the order of their names.
+
+    Raises what `inputs` raises, and MedpayError for a folder in the folder.
+    """
+    folder = Path(source.path)
+    if source.path == "-" or not folder.is_dir():
+        return sorted(inputs(source), key=lambda one: (one.member or "").encode())
+    if source.member is not None:
+        raise MedpayError("not_an_archive", path=source.path)
+    found = []
+    for name in part_names(folder)[0]:
+        path = folder / name
+        if path.is_dir():
+            raise MedpayError("folder_inside", path=folder, name=name)
+        try:
+            found += inputs(Source(str(path)))
+        except ReadError as err:
+            raise ReadError(err.code, f"{name}: {err.value}", err.expected) from err
+    return found
+
+
+def size(path: str) -> int:
+    """About how many bytes a side holds; 0 where nobody knows before it is read."""
+    one = Path(Source.parse(path).path)
+    with contextlib.suppress(OSError):
+        files_of = [part for part in one.iterdir() if part.is_file()] if one.is_dir() else [one]
+        packed = {part: 10 if part.name.lower().endswith(ARCHIVES) else 1 for part in files_of}
+        return sum(part.stat().st_size * times for part, times in packed.items())
+    return 0
+
+
+def part_names(folder: Path) -> tuple[list[str], list[str]]:
+    """The names of the parts in a folder, and of what stands beside them, each in order. Raises MedpayError."""
+    try:
+        names = sorted((path.name for path in folder.iterdir()), key=os.fsencode)
+    except OSError as err:
+        raise MedpayError("cannot_read", path=folder, reason=err.strerror) from err
+    return [name for name in names if not BESIDE.fullmatch(name)], [name for name in names if BESIDE.fullmatch(name)]
 
 
 def _members(source: Source, stamp: str | None) -> list[Input]:

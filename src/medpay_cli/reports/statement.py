@@ -12,6 +12,9 @@ from medpay_cli.matching import CLASS, CLASSES, MATCHED, RECORDS, SIDES, ClassSu
 from medpay_cli.reports import Style
 from medpay_cli.reports.machine import HIDDEN, masked_value
 
+# No column of anybody's is called so.
+PLACE = "\x1fplace"
+
 
 def document(result: Reconciliation) -> dict[str, Any]:
     """The summary as `medpay/reconcile/1`; amounts are strings in yuan."""
@@ -32,11 +35,14 @@ def document(result: Reconciliation) -> dict[str, Any]:
                 "records": side.records,
                 "keys": side.keys,
                 "amounts": {name: _written(result, name, amount) for name, amount in side.amounts.items()},
+                **({"passed_over": list(side.beside)} if side.beside else {}),
             }
             for side in result.sides
         ],
         "groups": [_group(result, group) for group in result.groups],
     }
+    if result.seconds:
+        made["seconds"] = {what: round(number, 3) for what, number in result.seconds.items()}
     if result.incomplete:
         made["incomplete_reason"] = result.incomplete
     if result.classes is not None:
@@ -102,8 +108,15 @@ def differences(result: Reconciliation, style: Style) -> pl.DataFrame:
     order = [column for column in columns if column != "tier"]
     columns["advice"] = pl.col(CLASS).replace_strict(advice, default=None, return_dtype=pl.String)
     made = rows.select(column.alias(name) for name, column in columns.items())
+    # A key stands in one row; only records with an empty key part are told apart by everything else.
+    alone = pl.any_horizontal(pl.col(order[1 : 1 + len(on.key)]).is_null())
+    placed = [
+        made.filter(~alone).with_columns(pl.lit(0, pl.Int64).alias(PLACE)),
+        made.filter(alone).sort(order, nulls_last=True).with_columns(pl.int_range(pl.len()).alias(PLACE)),
+    ]
+    in_order = pl.concat(placed).sort([*order[: 1 + len(on.key)], PLACE], nulls_last=True).drop(PLACE)
     hidden = [shown(pl.col(column), name, result, style) for column, name in (keys | statuses).items()]
-    return made.sort(order, nulls_last=True).with_columns(hidden)
+    return in_order.with_columns(hidden)
 
 
 def shown(value: pl.Expr, name: str, result: Reconciliation, style: Style, *, people: bool = False) -> pl.Expr:

@@ -56,6 +56,8 @@ class _Told:
             whose = f", {words['partner']} {printable(side.partner)}" if side.partner else ""
             how = f" [{side.layout}, {side.dialect}{whose}]" if side.layout else ""
             page.line(f"{words[name]}: {printable(side.path)}{how}")
+            if side.beside:
+                page.line(f"{words['passed_over']}: {printable(', '.join(side.beside))}")
         page.line()
         rows = [
             [
