@@ -19,7 +19,7 @@ PAGES = {code: config.load(config.RULE, code) for code in config.names(config.RU
 EXAMPLES = {code: page["example"] for code, page in PAGES.items() if "example" in page}
 # Of a rule about several kinds those of its example.
 KINDS = {one.code: tuple(one.kinds) for one in together.all_rules() if one.at in EXAMPLES.get(one.code, {})}
-# Faults of files and formats that no sample plants yet, and what only a comparison or a partner shows.
+# Faults of files and formats that no sample plants yet, and what only a comparison, a mapping or a partner shows.
 WITHOUT = {
     "B102", "B201", "B901", "B902",
     "D101", "D102", "D103", "D104", "D105",
@@ -27,6 +27,7 @@ WITHOUT = {
     "F202", "F203", "F204", "F209", "F210", "F211", "F212", "F213", "F214", "F215", "F216", "F217", "F218", "F219",
     "F220",
     "L105", "L107", "L109", "L110",
+    "M101", "M102", "M103",
 }  # fmt: skip
 
 
