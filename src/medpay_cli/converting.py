@@ -148,8 +148,8 @@ class Conversion(list[_Work]):
             return
         rejected = lines.rejected(source.lines)
         lines.reject(made.lines, rejected)
-        if self.desk.keys:
-            self.desk.keys.forget(rejected)
+        for _, keys in self.desk.keys:
+            keys.forget(rejected)
         for frame in self._left_out:
             is_gone = pl.Series(rejected[frame[ROW].to_numpy() - 1])
             for balance, some in ((self.lost, frame.filter(is_gone)), (self.left_out, frame.filter(~is_gone))):

@@ -217,6 +217,12 @@ class FileVerdict:
     # Whether its lines are lines of text, and no rows of a sheet.
     is_text: bool = True
 
+    @property
+    def name(self) -> str:
+        """What it is called in a report for people: `archive.zip!/member node`."""
+        file = self.path if self.member is None else f"{self.path}!/{self.member}"
+        return f"{file} {self.node}" if self.node else file
+
 
 @dataclass
 class Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -35,10 +35,11 @@ VALID, FOUND, NOT_JUDGED, STRUCTURE_ONLY = "valid", "findings", "not_judged", "s
 # Findings on one record that leave the whole file unjudged: a limit or an open quote; an end that was cut off.
 STOPPING = {"F204", "F205"}
 CUT_OFF, UNDECODABLE = "F206", "F102"
-REPEATED = "B101"
+REPEATED, NOT_UNIQUE = "B101", "B102"
 FINDINGS_AT_ONCE = 200_000
 EMPTY = "F208"
 EXPIRED = "B901"
+LACKING = "B902"
 
 Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 Whole = np.ndarray[tuple[int], np.dtype[np.uint64]]
@@ -124,7 +125,7 @@ class Judged(Generic[T]):
     totals: dict[str, Decimal]
     rejected_totals: dict[str, Decimal]
     kinds: Bytes
-    keys: repeats.Words | None
+    keys: list[repeats.Words]
     unjudged: dict[str, int]
     gathered: pl.DataFrame | None
     also: T
@@ -152,7 +153,8 @@ class Desk(Generic[T]):
         self._looked_at = [one for one in layout.fields if one.name in looked_at]
         self._amounts = [*layout.money, *(one for one in self._looked_at if one.form == "decimal")]
         self._gathers = gathers
-        self.keys = Keys(layout.key) if layout.key and terms.applies(REPEATED) else None
+        unique = [(REPEATED, layout.key), *((NOT_UNIQUE, names) for names in layout.unique)]
+        self.keys = [(code, Keys(names)) for code, names in unique if names and terms.applies(code)]
 
     def begin(
         self, source: Input, dialect: Dialect, names: formats.Names, node: str | None, again: Again | None = None
@@ -166,8 +168,8 @@ class Desk(Generic[T]):
         self.unjudged = Counter[str]()
         self.declared: list[Declared] = []
         self.last: Batch | None = None
-        if self.keys:
-            self.keys.clear()
+        for _, keys in self.keys:
+            keys.clear()
 
     def work(self, batch: Batch) -> Judged[T]:
         """Hold a batch against the layout."""
@@ -203,19 +205,18 @@ class Desk(Generic[T]):
             totals=money.sums(amounts),
             rejected_totals=money.sums(rejected),
             kinds=kinds,
-            keys=self._fingerprints(batch, rows),
+            keys=list(self._fingerprints(batch, rows)),
             unjudged=unjudged,
             gathered=fitting.select(batch.text[ROW].alias(NUMBER), *self._gathers) if self._gathers else None,
             also=self._also(batch, flagged, amounts, fine),
         )
 
-    def _fingerprints(self, batch: Batch, rows: Whole) -> repeats.Words | None:
-        """One for every record; 0 for one that does not fit."""
-        if self.keys is None:
-            return None
-        words = np.zeros(batch.records, np.uint64)
-        words[rows] = self.keys.fingerprints(batch.text)
-        return words
+    def _fingerprints(self, batch: Batch, rows: Whole) -> Iterator[repeats.Words]:
+        """Of each of the keys one for every record; 0 for one that does not fit."""
+        for _, keys in self.keys:
+            words = np.zeros(batch.records, np.uint64)
+            words[rows] = keys.fingerprints(batch.text)
+            yield words
 
     def _found(self, batch: Batch, violations: list[Violation], faults: pl.DataFrame) -> Iterator[Some]:
         """The findings of a batch in order; where there are many, from a few records at a time in bounded memory."""
@@ -293,8 +294,8 @@ class Desk(Generic[T]):
             made.findings.put(some, verdict.records, self.lines)
         made.also.append(judged.also)
         made.lines.write(judged.kinds.tobytes())
-        if self.keys and judged.keys is not None:
-            self.keys.add(judged.keys)
+        for (_, keys), words in zip(self.keys, judged.keys, strict=True):
+            keys.add(words)
         self.lines += batch.lines
         self.unfit += batch.records - batch.text.height
         self.widths.update(batch.widths)
@@ -343,20 +344,25 @@ class Desk(Generic[T]):
 
     def reject_repeated(self) -> None:
         """Put a finding on every record of a repeated key and reject them all; only those records are read again."""
+        for code, keys in self.keys if self.made.verdict.verdict != NOT_JUDGED else ():
+            found = keys.repeated()
+            if found is not None:
+                self._reject(code, keys, found)
+
+    def _reject(self, code: str, keys: Keys, found: Flags) -> None:
         verdict = self.made.verdict
-        found = self.keys.repeated() if self.keys and verdict.verdict != NOT_JUDGED else None
-        if self.keys is None or found is None:
-            return
-        wanted, marks = self.keys.candidates(found)
-        gathered = Candidates(self.layout.key)
+        wanted, marks = keys.candidates(found)
+        gathered = Candidates(keys.names)
         rejected = lines.rejected(self.made.lines)
         at = 0
         for text in self.made.again(wanted):
             here = slice(at, at := at + text.height)
-            gathered.add(self._candidates(text, rejected).with_columns(pl.Series(MARK, marks[here])))
+            gathered.add(self._candidates(text, rejected, keys.names).with_columns(pl.Series(MARK, marks[here])))
         times = gathered.times(verdict.records)
         newly = np.zeros(verdict.records, np.bool_)
-        self.made.findings.merge(self._repeated(gathered, times, newly), "line" if self.lines else "row")
+        # What must be unique beside the key is named.
+        said = (None, "1") if code == REPEATED else (keys.names[0], ", ".join(keys.names))
+        self.made.findings.merge(self._repeated(code, said, gathered, times, newly), "line" if self.lines else "row")
         lines.reject(self.made.lines, newly)
         if verdict.verdict == VALID and self.made.findings.count(ERROR):
             verdict.verdict = FOUND
@@ -370,19 +376,24 @@ class Desk(Generic[T]):
         kinds = self.made.lines if self.lines else None
         yield from formats.again(self.source, dialect, self.names, node, kinds, wanted)
 
-    def _repeated(self, gathered: Candidates, times: repeats.Times, rejected: Flags) -> Iterator[pl.DataFrame]:
+    def _repeated(
+        self, code: str, said: tuple[str | None, str], gathered: Candidates, times: repeats.Times, rejected: Flags
+    ) -> Iterator[pl.DataFrame]:
+        name, expected = said
         for frame in gathered:
             rows = frame[CANDIDATE_ROW].to_numpy()
             counted = frame.with_columns(pl.Series(MARK, times[rows])).filter(pl.col(MARK) > 1)
-            for one in self._weighed(Violation(REPEATED, "", counted)):
+            for one in self._weighed(Violation(code, name or "", counted)):
                 if one.severity == ERROR:
                     self._count_rejected(one.rows)
                     rejected[one.rows[CANDIDATE_ROW].to_numpy() - 1] = True
-                yield self._of_file(one, value=pl.col(MARK).cast(pl.String), expected="1")
+                yield self._of_file(one, field=name, value=pl.col(MARK).cast(pl.String), expected=expected)
 
     def judge_together(self, one: Together, gathered: Mapping[str, Frames]) -> None:
         """Put a finding on every record that a rule about several records finds wrong; only those are read again."""
-        told = together.wrong(one, gathered)
+        told, unjudged = together.judged(one, gathered)
+        if unjudged:
+            self.made.not_judged.append({"code": one.code, "missing": [], "records": unjudged})
         verdict = self.made.verdict
         if told.is_empty() or verdict.verdict == NOT_JUDGED:
             return
@@ -419,12 +430,14 @@ class Desk(Generic[T]):
         sums = money.sums(newly.select(pl.col(_AMOUNT + one.name).alias(one.name) for one in self.layout.money))
         verdict.rejected_totals = _added(verdict.rejected_totals, sums)
 
-    def _candidates(self, text: pl.DataFrame, rejected: Flags) -> pl.DataFrame:
-        """Records read again, and what rejecting them takes: their amounts, and whether that was done."""
+    def _candidates(self, text: pl.DataFrame, rejected: Flags, names: Sequence[str] = ()) -> pl.DataFrame:
+        """Records read again, these fields of them, and what rejecting them takes: their amounts, and whether that was
+        done."""
         amounts = (checks.typed(one).alias(_AMOUNT + one.name) for one in self.layout.money)
         done = pl.Series(_REJECTED, rejected[text[ROW].to_numpy() - 1])
+        kept = dict.fromkeys((*self.layout.key, *names))
         return text.select(
-            pl.col(ROW).alias(CANDIDATE_ROW), LINE, *(PATH,) * (PATH in text.columns), *self.layout.key, *amounts, done
+            pl.col(ROW).alias(CANDIDATE_ROW), LINE, *(PATH,) * (PATH in text.columns), *kept, *amounts, done
         )
 
     def _of_file(self, one: Violation, **columns: Any) -> pl.DataFrame:
@@ -556,6 +569,8 @@ def _close(desks: list[Desk[T]], terms: Terms, held: _Together) -> None:
         desk.reject_repeated()
     if not terms.at_most and all(desk.made.verdict.verdict != NOT_JUDGED for desk in desks):
         held.judge(desks)
+    for desk in desks if terms.profile.not_judged == ERROR else ():
+        _tell_not_judged(desk.made)
     _hold_against(desks[0].made, declared)
 
 
@@ -569,6 +584,22 @@ def _tell_expired(made: Judgement[T], terms: Terms) -> None:
                     value=f"{one.code} {one.until}", expected=f"{one.owner}: {one.reason}",
                 )
             )  # fmt: skip
+
+
+def _tell_not_judged(made: Judgement[T]) -> None:
+    """A finding on every rule that could not be held, where that is as bad as a broken one."""
+    if made.verdict.verdict == NOT_JUDGED:
+        return
+    for one in made.not_judged:
+        lacks = ", ".join(one["missing"]) or f"value x {one['records']}"
+        made.findings.add(
+            findings.frame(
+                LACKING, _file_of(made.verdict), file=pl.col("file"), member=pl.col("member"),
+                node=made.verdict.node, value=one["code"], expected=lacks,
+            )
+        )  # fmt: skip
+    if made.not_judged:
+        made.verdict.verdict = FOUND
 
 
 def blank(source: Input, layout: Layout, dialect: Dialect, node: str | None = None) -> FileVerdict:

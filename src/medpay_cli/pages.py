@@ -58,7 +58,8 @@ def _layout(name: str, lang: Language) -> str:
     lines = _table([heads, *rows])
     key = ", ".join(layout.key) or "-"
     described = layout.schema.get("x-en" if lang == "en" else "title", "")
-    return "\n".join([f"{layout.id}  {described}", f"{words['keys']}: {key}", "", *lines, ""])
+    unique = (f"{words['unique']}: {', '.join(names)}" for names in layout.unique)
+    return "\n".join([f"{layout.id}  {described}", f"{words['keys']}: {key}", *unique, "", *lines, ""])
 
 
 def _mapping(name: str, lang: Language) -> str:

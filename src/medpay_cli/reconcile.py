@@ -105,16 +105,17 @@ def prove(sides: tuple[Side, ...], classes: Mapping[str, ClassSums], compared: C
 
 def folder_files(folder: Path) -> tuple[Path, ...]:
     """What `write_folder` writes into a folder."""
-    return tuple(folder / name for name in ("differences.csv", "differences.parquet", "summary.json"))
+    names = ("differences.csv", "differences.parquet", "report.html", "report.xlsx", "summary.json")
+    return tuple(folder / name for name in names)
 
 
 def write_folder(result: Reconciliation, folder: Path, style: Style) -> None:
-    """Write summary.json, differences.csv and differences.parquet into a folder, made where it is missing."""
+    """Write the summary, the differences and both reports into a folder, made where it is missing."""
     with files.storage(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     contents: dict[str, bytes] = {}
     if result.differences is not None:
-        rows = statement.differences(result, style.lang)
+        rows = statement.differences(result, style)
         # Polars writes to memory: a disk that fills up under it is no error that it can name.
         for name, write in (
             ("differences.csv", statement.as_text(rows).write_csv),
@@ -123,9 +124,10 @@ def write_folder(result: Reconciliation, folder: Path, style: Style) -> None:
             buffer = io.BytesIO()
             write(buffer)
             contents[name] = buffer.getvalue()
-    buffer = io.BytesIO()
-    reports.write(result, "json", buffer, style)
-    contents["summary.json"] = buffer.getvalue()
+    for name, form in (("report.html", "html"), ("report.xlsx", "xlsx"), ("summary.json", "json")):
+        buffer = io.BytesIO()
+        reports.write(result, form, buffer, style)
+        contents[name] = buffer.getvalue()
     with files.together(*(folder / name for name in contents)) as outputs:
         for out, content in zip(outputs, contents.values(), strict=True):
             out.write(content)
@@ -233,5 +235,5 @@ def _noted(both: Mapping[str, ReadSide]) -> Outcome:
         exit_code=0,
         titles={field.name: (field.title("zh"), field.title("en")) for field in fields},
         sensitivity={field.name: field.sensitivity for field in fields if field.sensitivity},
-        plain=frozenset(field.name for field in fields if not field.is_text or field.codes or field.form),
+        plain=frozenset(field.name for field in fields if field.is_plain),
     )

@@ -31,7 +31,7 @@ class Keys:
     """The keys of a file, record by record."""
 
     def __init__(self, key: tuple[str, ...]) -> None:
-        self._key = key
+        self.names = key
         # Drawn anew for every run, so that nobody can prepare keys with equal fingerprints.
         self._seeds = [secrets.randbits(63) for _ in key]
         self._spool = files.spool()
@@ -45,9 +45,9 @@ class Keys:
 
     def fingerprints(self, text: pl.DataFrame) -> Words:
         """One per record; 0 where a part of the key is empty."""
-        whole = pl.all_horizontal(pl.col(name).is_not_null() for name in self._key)
+        whole = pl.all_horizontal(pl.col(name).is_not_null() for name in self.names)
         # UInt64 wraps; each hash has a seed of its own.
-        mixed = pl.sum_horizontal(pl.col(name).hash(seed) for name, seed in zip(self._key, self._seeds, strict=True))
+        mixed = pl.sum_horizontal(pl.col(name).hash(seed) for name, seed in zip(self.names, self._seeds, strict=True))
         words: Words = text.select(pl.when(whole).then(mixed | 1).otherwise(0).cast(pl.UInt64)).to_series().to_numpy()
         return words
 

@@ -105,7 +105,7 @@ def validate(
         exit_code=exit_code([[of.verdict for of in one.judgements] for one in made], found, fail_on),
         titles={field.name: (field.title("zh"), field.title("en")) for field in fields},
         sensitivity={field.name: field.sensitivity for field in fields if field.sensitivity},
-        plain=frozenset(field.name for field in fields if not field.is_text or field.codes or field.form),
+        plain=frozenset(field.name for field in fields if field.is_plain),
         ignored=tuple(code for code in config.names(config.RULE) if _is_ignored(code, held)),
         not_judged=_not_judged(judgements),
         selected=held.selected,

@@ -89,7 +89,7 @@ def test_a_disk_that_fills_up_is_7_and_the_target_stays_as_it_was(tmp_path, smal
     assert contents(small_disk) == ({} if before is None else {file: before})
 
 
-DIFFERENCES = ("differences.csv", "differences.parquet", "summary.json")
+DIFFERENCES = ("differences.csv", "differences.parquet", "report.html", "report.xlsx", "summary.json")
 
 
 def filled(disk: Path, left: int) -> None:
@@ -104,6 +104,8 @@ def filled(disk: Path, left: int) -> None:
     [
         "differences.csv",
         "differences.parquet",
+        "report.html",
+        "report.xlsx",
         "summary.json",
     ],
 )
@@ -261,7 +263,7 @@ def test_links_in_the_place_of_the_differences_are_not_followed(tmp_path, clean)
     other, out = tmp_path / "other", tmp_path / "out"
     other.write_bytes(OLD)
     out.mkdir()
-    for name in ("summary.json", "differences.csv", "differences.parquet"):
+    for name in DIFFERENCES:
         (out / name).symlink_to(other)
     medpay("reconcile", clean, clean, "--recipe", "ledger", "--output-dir", out)
     assert other.read_bytes() == OLD
@@ -333,7 +335,7 @@ def test_what_is_written_is_private_under_every_umask(tmp_path, upload, clean, m
     modes = {str(path.relative_to(out)): stat.S_IMODE(path.stat().st_mode) for path in out.rglob("*")}
     assert modes.pop("made") == 0o700
     assert set(modes.values()) == {0o600}
-    assert len(modes) == 10
+    assert len(modes) == 12
 
 
 @pytest.fixture

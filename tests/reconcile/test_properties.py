@@ -23,7 +23,7 @@ from medpay_cli.errors import MedpayError
 from medpay_cli.matching import Reconciliation
 from medpay_cli.recipes import Recipe, RecipeSide
 from medpay_cli.reconcile import reconcile
-from medpay_cli.reports import statement
+from medpay_cli.reports import Style, statement
 
 COLUMNS = ("setl_id", "mdtrt_id", "psn_no", "medfee_sumamt", "fund_pay_sumamt", "acct_pay", "refd_setl_flag")
 AMOUNTS = COLUMNS[3:6]
@@ -533,7 +533,7 @@ def _expected(case: Ledgers | Tables) -> dict[str, Any]:
 
 def _rows(result: Reconciliation) -> list[tuple[Any, ...]]:
     """The rows of differences without tier and advice, amounts written out, sorted."""
-    frame = statement.as_text(statement.differences(result, "en"))
+    frame = statement.as_text(statement.differences(result, Style("en")))
     return sorted(((verdict, *cells) for verdict, _, *cells, _ in frame.rows()), key=str)
 
 

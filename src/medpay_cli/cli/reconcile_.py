@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from medpay_cli.recipes import Recipe
 
 FORMATS = ("text", "json")
+OUTPUTS = (*FORMATS, "html", "xlsx")
 
 
 @click.command("reconcile")
@@ -55,7 +56,7 @@ def command(
     bound = _bound(sides, names)
     made = folder_files(output_dir) if output_dir and output_dir.is_dir() else ()
     partners = _partners(partner, config_file, names)
-    options.check_targets(report, FORMATS, [*bound.values(), *options.read_by(*partners.values())], made)
+    options.check_targets(report, OUTPUTS, [*bound.values(), *options.read_by(*partners.values())], made)
     encoding, declared = _by_side("--encoding", encodings, names), _declared(expect, totals, names)
     with options.progress() as tick:
         result = reconcile(
@@ -73,7 +74,7 @@ def command(
         )
     if output_dir is not None:
         write_folder(result, output_dir, options.style(report))
-    options.emit(result, FORMATS, **report)
+    options.emit(result, OUTPUTS, **report)
     return result.exit_code
 
 

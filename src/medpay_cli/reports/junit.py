@@ -73,9 +73,7 @@ class _Written:
 
 def _written(suite: _Suite, outcome: Outcome, style: Style, words: dict[str, str]) -> _Written:
     one = suite.verdict
-    name = " ".join(
-        part for part in (one.path if one.member is None else f"{one.path}!/{one.member}", one.node) if part
-    )
+    name = one.name
     fails = {
         code: outcome.fail_on != NEVER and not levels.isdisjoint((ERROR, outcome.fail_on))
         for code, levels in suite.levels.items()

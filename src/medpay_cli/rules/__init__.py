@@ -137,18 +137,18 @@ class Held:
             .collect()
         )
         found: list[Broken] = []
-        unjudged: dict[str, int] = {}
+        silent: dict[str, pl.Series] = {}
         for number, (code, sentence) in enumerate(self.sentences):
             holds = flags[str(number)]
             if sentence.is_relation and holds.null_count():
-                silent = int((holds.is_null() & typed[sentence.field].is_not_null()).sum())
-                if silent:
-                    unjudged[code] = unjudged.get(code, 0) + silent
+                lacks = holds.is_null() & typed[sentence.field].is_not_null()
+                silent[code] = silent[code] | lacks if code in silent else lacks
             if not holds.all():
                 names = dict.fromkeys((*keep, sentence.field))
                 told = typed.filter(~holds).with_columns(sentence.expected.cast(pl.String).alias(EXPECTED))
                 found.append(Broken(code, sentence.field, text.filter(~holds).select(*names, told[EXPECTED])))
-        return found, unjudged
+        counted = {code: int(lacks.sum()) for code, lacks in silent.items()}
+        return found, {code: count for code, count in counted.items() if count}
 
 
 def held(layout: Layout, profile: Profile, applies: Callable[[str], bool], as_of: date | None = None) -> Held:

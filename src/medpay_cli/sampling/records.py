@@ -96,7 +96,9 @@ def node_records(node: Node, dialect: Dialect, parts: Parts, seed: int) -> Recor
         reason = "positions" if dialect.format == "fixed" else f"widths {len(fields)}"
         raise MedpayError("cannot_invent", path=layout.id, name=beyond[0].name, reason=reason)
     inner = inner_nodes(node, dialect)
-    sets = _tightest([layout.key, *(one.link for one in inner)])
+    held = {one.name for one in fields}
+    unique = (one for one in layout.unique if held.issuperset(one))
+    sets = _tightest([layout.key, *unique, *(one.link for one in inner)])
     keys = {name for one in sets for name in one}
 
     def space(one: Field) -> Space | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -38,10 +39,8 @@ def write(out: BinaryIO, dialect: Dialect, names: Names, chunks: Iterable[Mappin
 
     Raises MedpayError for what a workbook cannot hold, or would not give back.
     """
-    with files.storage(Path(tempfile.gettempdir())):  # its sheets wait there
-        try:
-            book = xlsxwriter.Workbook(out, OPTIONS)
-            book.set_properties({"created": WRITTEN})
+    try:
+        with made(out) as book:
             sheets = {
                 node.name: _Written(
                     book, book.add_worksheet(node.name or dialect.sheet), node, names[node.name], dialect
@@ -53,11 +52,22 @@ def write(out: BinaryIO, dialect: Dialect, names: Names, chunks: Iterable[Mappin
                     sheets[name].add(frame)
             for sheet in sheets.values():
                 sheet.finish()
+    except XlsxWriterException as err:
+        raise MedpayError("dialect_fault", path=dialect.name, reason=str(err)) from err
+
+
+@contextlib.contextmanager
+def made(out: BinaryIO) -> Iterator[Any]:
+    """A workbook to fill: nothing in a cell is taken for anything else, and the same cells give the same bytes."""
+    # Its sheets wait in a folder of their own, of which nothing is left whatever happens.
+    with files.storage(Path(tempfile.gettempdir())), tempfile.TemporaryDirectory(prefix="medpay-") as folder:
+        try:
+            book = xlsxwriter.Workbook(out, {**OPTIONS, "tmpdir": folder})
+            book.set_properties({"created": WRITTEN})
+            yield book
             book.close()
         except FileCreateError as err:
             raise err.args[0] from err
-        except XlsxWriterException as err:
-            raise MedpayError("dialect_fault", path=dialect.name, reason=str(err)) from err
 
 
 class _Written:
@@ -107,7 +117,7 @@ class _Written:
             field, form = self._numbers.get(column, (None, None))
             if field is not None and _is_exact(cell, field):
                 self._sheet.write_number(row, column, float(cell), form)
-            elif _is_too_long(cell):
+            elif is_too_long(cell):
                 raise not_written(self._dialect, f"{letters(column + 1)}{row + 1}", f"> {MOST_CHARACTERS}")
             else:
                 self._sheet.write_string(row, column, cell)
@@ -121,12 +131,16 @@ def _shown(scale: int) -> str:
     return f"0.{'0' * scale}" if scale else "0"
 
 
-def _is_too_long(text: str) -> bool:
+def is_held(number: str) -> bool:
+    """Whether a number cell holds a number in plain writing to the last digit."""
+    return sum(letter.isdigit() for letter in number) <= MOST_DIGITS
+
+
+def is_too_long(text: str) -> bool:
     """Excel counts characters beyond the first plane twice."""
     return len(text) * 2 > MOST_CHARACTERS and len(text.encode("utf-16-le")) // 2 > MOST_CHARACTERS
 
 
 def _is_exact(text: str, field: Field) -> bool:
     """Whether a number cell holds the amount to the last digit."""
-    digits = len(text) - text.count("-") - text.count(".")
-    return digits <= MOST_DIGITS and re.fullmatch(money.grammar(field.digits, field.scale)[1:-1], text) is not None
+    return is_held(text) and re.fullmatch(money.grammar(field.digits, field.scale)[1:-1], text) is not None
