@@ -9,7 +9,7 @@ import polars as pl
 from medpay_cli import identifiers
 from medpay_cli.layouts import Field, Layout
 from medpay_cli.rules import Sentence, for_fields
-from medpay_cli.rules.sentences import is_code, true
+from medpay_cli.rules.sentences import true
 
 VERIFIED = "verified"
 LIST = "list_type"
@@ -74,7 +74,7 @@ def _confidence(field: Field) -> str | None:
 
 def _where(field: Field, holds: pl.Expr) -> pl.Expr:
     """Only where the record says that it is such an identifier."""
-    conditions = [is_code(name, *values) for name, values in field.identifier_when.items()]
+    conditions = [pl.col(name).is_in(values) for name, values in field.identifier_when.items()]
     return pl.when(pl.all_horizontal(conditions)).then(holds) if conditions else holds
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from medpay_cli import identifiers
 from medpay_cli.layouts import Field, Layout
 from medpay_cli.rules import Sentence, for_fields
-from medpay_cli.rules.sentences import is_code, true
+from medpay_cli.rules.sentences import true
 
 CITIZEN = "citizen_id"
 STATED = (identifiers.MALE, identifiers.FEMALE)
@@ -43,5 +43,5 @@ def _number(layout: Layout) -> Field | None:
 
 def _where(number: Field) -> pl.Expr:
     """The number, where the record says that it is a citizen's."""
-    conditions = [is_code(name, *values) for name, values in number.identifier_when.items()]
+    conditions = [pl.col(name).is_in(values) for name, values in number.identifier_when.items()]
     return pl.when(pl.all_horizontal(pl.lit(value=True), *conditions)).then(number.name)
