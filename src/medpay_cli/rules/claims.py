@@ -66,7 +66,7 @@ def payment_has_the_wrong_sign_for_its_kind() -> Sentence:
     is_reversal = is_code("rev_flag", "R")
     paid = pl.col("pay_amt")
     shown = pl.when(is_reversal).then(pl.lit("rev_flag R: <= 0")).otherwise(pl.lit("rev_flag N | C: >= 0"))
-    return true(pl.when(is_reversal).then(paid <= 0).otherwise(paid >= 0), "pay_amt", shown)
+    return true(pl.when(is_reversal).then(paid <= 0).when(~is_reversal).then(paid >= 0), "pay_amt", shown)
 
 
 @rule("C226")

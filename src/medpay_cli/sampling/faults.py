@@ -15,6 +15,7 @@ from medpay_cli.sampling.permitted import MOST, decimals, highest, lengths, lowe
 from medpay_cli.sampling.records import chance_of
 from medpay_cli.sampling.sample import Sample
 from medpay_cli.sampling.spaces import is_writable, written_amount
+from medpay_cli.sampling.ties import added_up
 
 # How many records are tried for one that a fault can be planted in.
 TRIES = 50
@@ -92,8 +93,8 @@ def _edit_cell(sample: Sample, fault: config.Document, row: int, chance: random.
                 fits = one.is_text if breaks is None else violated(one, new) == wanted
                 is_seen = shown or len(cells) > 1
                 if fits and is_seen and (not new or is_writable(new, dialect, one)):
-                    cells[place] = new
-                    return sample.with_cells(row, cells), (one.name, old, shown)
+                    edited = [*cells[:place], new, *cells[place + 1 :]]
+                    return sample.with_cells(row, cells, edited), (one.name, old, shown)
     return None
 
 
@@ -142,17 +143,16 @@ def _cut(sample: Sample, _: config.Document, row: int, chance: random.Random) ->
 
 
 def _key(sample: Sample, _: config.Document, row: int, chance: random.Random) -> Edited:
-    """A record gets the key of the first one."""
+    """A record is the first one over again."""
     records = sample.records
-    cells, first = records.cells(row, chance), records.cells(1, chance)
+    cells, edited = records.cells(row, chance), records.cells(1, sample.chance)
     places = [records.names.index(name) for name in records.layout.key]
     if row == 1 or not places or not sample.whole.isdisjoint(records.layout.key):
         return None
-    old = sample.delimiter.join(cells[place] for place in places)
-    for place in places:
-        cells[place] = first[place]
-    new = sample.delimiter.join(cells[place] for place in places)
-    return sample.with_cells(row, cells), (None, old, new)
+    for name in added_up(records.names):
+        edited[records.names.index(name)] = "0.00"
+    old, new = (sample.delimiter.join(some[place] for place in places) for some in (cells, edited))
+    return sample.with_cells(row, cells, edited), (None, old, new)
 
 
 def _delimiter(sample: Sample, _: config.Document, __: int, ___: random.Random) -> Edited:

@@ -13,6 +13,7 @@ from typing import Any
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError
 from medpay_cli.layouts import Field, Layout, code_list
+from medpay_cli.sampling.identities import KINDS
 from medpay_cli.sampling.permitted import MOST, decimals, highest, lengths, lowest, stated, violated
 
 DAYS = [(date(2025, 1, 1) + timedelta(days)).isoformat() for days in range(365)]
@@ -56,6 +57,8 @@ def _spaces(one: Field, dialect: Dialect, is_fine: Callable[[str], bool], *, is_
     for values in (listed, [_plain(value) for value in stated(one, "const")]):
         fine = [text for text in values if is_fine(text)]
         yield Space(len(fine), fine.__getitem__)
+    if one.identifier in KINDS:
+        yield Space(*KINDS[one.identifier])
     examples = [text for text in map(_plain, one.notes.get("examples", ())) if is_fine(text)]
     if not is_key:
         yield Space(len(examples), examples.__getitem__)
