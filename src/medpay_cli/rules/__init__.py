@@ -138,8 +138,16 @@ class Held:
         )
         found: list[Broken] = []
         unjudged: dict[str, int] = {}
+        lost = {
+            name: text[name].is_not_null() & typed[name].is_null()
+            for name in {name for _, sentence in self.sentences for name in sentence.optional} - absent
+            if typed[name].null_count() > text[name].null_count()
+        }
         for number, (code, sentence) in enumerate(self.sentences):
             holds = flags[str(number)]
+            for name in sentence.optional & lost.keys():
+                # What is there and violates its layout is not absent: nobody knows what it adds.
+                holds = pl.select(pl.when(~lost[name]).then(holds)).to_series()
             if sentence.is_relation and holds.null_count():
                 silent = int((holds.is_null() & typed[sentence.field].is_not_null()).sum())
                 if silent:

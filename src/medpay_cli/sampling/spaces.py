@@ -15,6 +15,7 @@ from medpay_cli.errors import MedpayError
 from medpay_cli.layouts import Field, Layout, code_list
 from medpay_cli.sampling.identities import KINDS
 from medpay_cli.sampling.permitted import MOST, decimals, highest, lengths, lowest, stated, violated
+from medpay_cli.sampling.ties import written
 
 DAYS = [(date(2025, 1, 1) + timedelta(days)).isoformat() for days in range(365)]
 GB18030 = ("gbk", "gb2312")
@@ -92,13 +93,7 @@ def _amounts(one: Field, room: int) -> Space:
         low = max(least, default=min(most) - usual)
     longest = min(lengths(one)[1] if one.is_text else 40, 40, room) - (scale > 0)
     high = min(low - 1 + usual, 10 ** (one.whole + scale) - 1, 10**longest - 1, *most)
-    return Space(max(0, high - low + 1), lambda number: written_amount(low + number, scale))
-
-
-def written_amount(units: int, scale: int) -> str:
-    """An amount of so many units of its last decimal."""
-    digits = f"{abs(units):0{scale + 1}}"
-    return "-" * (units < 0) + (f"{digits[:-scale]}.{digits[-scale:]}" if scale else digits)
+    return Space(max(0, high - low + 1), lambda number: written(low + number, scale))
 
 
 def _texts(one: Field, dialect: Dialect) -> Space:
