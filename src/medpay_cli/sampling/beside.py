@@ -9,10 +9,9 @@ from medpay_cli.dialects import Dialect, Node
 from medpay_cli.parts import Parts
 from medpay_cli.sampling.records import Records, node_records
 from medpay_cli.sampling.sample import drawing
-from medpay_cli.sampling.ties import Cells, units, written
+from medpay_cli.sampling.tying import CENTS, Cells, units, written
 
 Texts = dict[str, str]
-CENTS = 2
 # Kinds of payment that are no fund's: of the account, and the hospital's share. What else begins so is none either.
 ACCOUNT, HOSPITAL, FUND = "310200", "999996", "310100"
 NO_FUNDS = ("3102", "99999")

@@ -15,7 +15,8 @@ from medpay_cli.sampling.permitted import MOST, decimals, highest, lengths, lowe
 from medpay_cli.sampling.records import chance_of
 from medpay_cli.sampling.sample import Sample
 from medpay_cli.sampling.spaces import is_writable
-from medpay_cli.sampling.ties import added_up, units, written
+from medpay_cli.sampling.ties import added_up
+from medpay_cli.sampling.tying import units, written
 
 # How many records are tried for one that a fault can be planted in.
 TRIES = 50

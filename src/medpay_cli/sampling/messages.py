@@ -13,7 +13,7 @@ from medpay_cli.layouts import Layout
 from medpay_cli.parts import Parts
 from medpay_cli.sampling.records import Records, inner_nodes
 from medpay_cli.sampling.sample import Sample, drawing
-from medpay_cli.sampling.ties import Cells
+from medpay_cli.sampling.tying import Cells
 
 if TYPE_CHECKING:
     import polars as pl

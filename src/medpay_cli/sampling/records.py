@@ -12,7 +12,8 @@ from medpay_cli.errors import MedpayError
 from medpay_cli.layouts import Field, Layout
 from medpay_cli.parts import Parts
 from medpay_cli.sampling.spaces import Space, space_of
-from medpay_cli.sampling.ties import Cells, Work, alone, tied
+from medpay_cli.sampling.ties import alone, tied
+from medpay_cli.sampling.tying import Cells, Work
 
 # How often an optional cell is empty.
 EMPTY = 0.1
@@ -112,7 +113,7 @@ def node_records(node: Node, dialect: Dialect, parts: Parts, seed: int) -> Recor
     ties = tied(fields)
     sets = _tightest([layout.key, *(one.link for one in inner), *alone(layout.names)])
     # Whatever follows from other fields tells no records apart.
-    sets = [tuple(name for name in one if name not in ties.derived) for one in sets]
+    sets = [some for one in sets if (some := tuple(name for name in one if name not in ties.derived))]
     keys = {name for one in sets for name in one}
     is_first = layout.key == IN_TURN and not node.link
 

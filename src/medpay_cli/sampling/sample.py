@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from medpay_cli.dialects import Dialect, Node
 from medpay_cli.sampling.records import Records, chance_of
-from medpay_cli.sampling.ties import Cells
+from medpay_cli.sampling.tying import Cells
 
 
 @dataclass(frozen=True)

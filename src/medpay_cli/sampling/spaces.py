@@ -15,7 +15,7 @@ from medpay_cli.errors import MedpayError
 from medpay_cli.layouts import Field, Layout, code_list
 from medpay_cli.sampling.identities import KINDS
 from medpay_cli.sampling.permitted import MOST, decimals, highest, lengths, lowest, stated, violated
-from medpay_cli.sampling.ties import written
+from medpay_cli.sampling.tying import written
 
 DAYS = [(date(2025, 1, 1) + timedelta(days)).isoformat() for days in range(365)]
 GB18030 = ("gbk", "gb2312")

@@ -10,7 +10,7 @@ from medpay_cli.dialects import Dialect
 from medpay_cli.layouts import Layout
 from medpay_cli.sampling.sample import Sample
 from medpay_cli.sampling.spaces import encoded
-from medpay_cli.sampling.ties import Cells
+from medpay_cli.sampling.tying import Cells
 
 BATCH = 4096
 
