@@ -14,6 +14,8 @@ from medpay_cli import files
 from medpay_cli.errors import MedpayError
 
 Document = dict[str, Any]
+# Settings of a place, in the folder where we run.
+FILE = "medpay.toml"
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,10 @@ class Kind:
 
 LAYOUT = Kind("layout", "layouts", ".json", "layout.schema.json")
 DIALECT = Kind("dialect", "dialects", ".toml", "dialect.schema.json")
+MAPPING = Kind("mapping", "mappings", ".toml", "mapping.schema.json")
 RECIPE = Kind("recipe", "recipes", ".toml", "recipe.schema.json")
 RULE = Kind("rule", "rules", ".toml", None)
-KINDS = {f"{kind.name}s": kind for kind in (LAYOUT, DIALECT, RECIPE, RULE)}
+KINDS = {f"{kind.name}s": kind for kind in (LAYOUT, DIALECT, MAPPING, RECIPE, RULE)}
 
 
 def names(kind: Kind) -> list[str]:
@@ -64,19 +67,26 @@ def load(kind: Kind, name: str) -> Document:
 def parse(path: Path) -> Document:
     """Read a TOML file, or one of JSON whatever it is called: decimals as Decimal, no key twice. Raises MedpayError."""
     try:
-        content = path.read_text(encoding="utf-8-sig")
+        with files.reading(path):
+            content = _content(path)
         document = (
             tomllib.loads(content, parse_float=Decimal)
             if path.suffix == ".toml"
             else json.loads(content, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
         )
-    except OSError as err:
-        raise MedpayError("cannot_read", path=path, reason=err.strerror) from err
     except (ValueError, RecursionError) as err:
         raise MedpayError("not_well_formed", path=path, reason=err) from err
     if not isinstance(document, dict):
         raise MedpayError("not_well_formed", path=path, reason="the top level is not a table")
     return document
+
+
+def _content(path: Path) -> str:
+    """Its text. Raises MedpayError where no file is there."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as err:
+        raise MedpayError("cannot_read", path=path, reason=err.strerror) from err
 
 
 def check(document: Document, schema: str, origin: str) -> None:

@@ -75,9 +75,10 @@ class Dialect:
 
     With one, of `header_lines` lines that are read downwards, columns are found by name, in the layout's order unless
     `free_order`; `headings` says which field a name of the partner's own means, `other_columns` whether there may be
-    more than the layout's, `missing_columns` whether only those of `headings` must be there, `values` what a field
-    holds that has no column. `preamble` counts the lines before the header or the first record, `footer` is how each
-    line after the last record begins. The control line `head` stands behind the preamble, `tail` before the footer.
+    more than the layout's, `missing_columns` whether only those of `headings` must be there, but for the fields of
+    `spared`, `values` what a field holds that has no column. `preamble` counts the lines before the header or the first
+    record, `footer` is how each line after the last record begins. The control line `head` stands behind the preamble,
+    `tail` before the footer.
 
     `nodes` are the parts of a nested message; `namespace` is that of every element (XML), `embedded` are the paths
     whose value is text that holds JSON, `numbers` says whether amounts are written as JSON numbers, `sheet` names the
@@ -106,6 +107,7 @@ class Dialect:
     nulls: tuple[str, ...] = ()
     other_columns: bool = False
     missing_columns: bool = False
+    spared: frozenset[str] = frozenset()
     values: Mapping[str, str] = field(default_factory=dict)
     free_order: bool = False
     headings: Mapping[str, str] = field(default_factory=dict)
@@ -130,7 +132,10 @@ class Dialect:
 
     def wanted(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """The fields that a header must name."""
-        return tuple(name for name in names if name in self.headings.values()) if self.missing_columns else names
+        if not self.missing_columns:
+            return names
+        needed = set(self.headings.values()) - self.spared
+        return tuple(name for name in names if name in needed)
 
     @property
     def heads(self) -> int:

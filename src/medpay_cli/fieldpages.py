@@ -24,6 +24,7 @@ def page(layout: Layout, lang: Language) -> str:
     title = layout.schema.get("x-en" if lang == "en" else "title", "")
     key = ", ".join(f"`{name}`" for name in layout.key) or "-"
     about = [f"{words['keys']}: {key}"]
+    about += [f"{words['unique']}: {', '.join(f'`{name}`' for name in names)}" for names in layout.unique]
     about += [
         f"{words[word]}: {_cell(str(layout.schema[note]))}"
         for word, note in (("source", "x-source"), ("note", "x-note"), ("note", "description"))

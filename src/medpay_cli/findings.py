@@ -214,6 +214,14 @@ class FileVerdict:
     is_read: bool = True
     # Whose habits the dialect was read with, where it is not the shipped one.
     partner: str | None = None
+    # Whether its lines are lines of text, and no rows of a sheet.
+    is_text: bool = True
+
+    @property
+    def name(self) -> str:
+        """What it is called in a report for people: `archive.zip!/member node`."""
+        file = self.path if self.member is None else f"{self.path}!/{self.member}"
+        return f"{file} {self.node}" if self.node else file
 
 
 @dataclass
@@ -233,3 +241,5 @@ class Outcome:
     # Codes that were left out, and the prefixes of the only ones that were held.
     ignored: tuple[str, ...] = ()
     selected: tuple[str, ...] = ()
+    # The severity from which findings make the exit code 1.
+    fail_on: str = ERROR

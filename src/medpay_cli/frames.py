@@ -34,7 +34,9 @@ class Frames:
     # A reader makes wide text out of narrow rows: it gets few at a time.
     AT_ONCE = 20_000
 
-    def __init__(self) -> None:
+    def __init__(self, in_memory: int | None = IN_MEMORY) -> None:
+        """So many rows are held; all of them where None is said."""
+        self._most = in_memory
         self.height = 0
         self._held: list[pl.DataFrame] = []
         self._rows = 0
@@ -51,7 +53,7 @@ class Frames:
         self._held.append(frame)
         self._rows += frame.height
         self.height += frame.height
-        if self._rows >= self.IN_MEMORY:
+        if self._most is not None and self._rows >= self._most:
             self._write()
 
     def put(self, packed: Packed, shift: Mapping[str, int]) -> None:

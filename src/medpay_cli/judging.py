@@ -1,431 +1,54 @@
-"""Judge one file: every batch against the layout of its node, then what only the whole file shows."""
+"""Judge one file, or the parts of one: every batch against the layout of its node, then what only the whole shows."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar
+from functools import partial
+from itertools import accumulate
 
-import numpy as np
 import polars as pl
 
-from medpay_cli import checks, control, files, findings, formats, money, repeats, rules
-from medpay_cli.checks import Flagged
+from medpay_cli import findings, formats
 from medpay_cli.control import Declared
-from medpay_cli.dialects import RECORDS, Dialect
-from medpay_cli.errors import InternalError, MedpayError, ReadError
-from medpay_cli.findings import ERROR, FileVerdict, Findings, Some
-from medpay_cli.formats import LINE, PATH, ROW, Batch, LineKind, lines
+from medpay_cli.desk import (
+    FOUND,
+    NOT_JUDGED,
+    REPEATED,
+    STRUCTURE_ONLY,
+    VALID,
+    Also,
+    Desk,
+    Judged,
+    Judgement,
+    Measure,
+    T,
+    Terms,
+    added,
+    blank,
+    file_of,
+    stop,
+)  # fmt: skip
+from medpay_cli.dialects import Dialect
+from medpay_cli.errors import InternalError, ReadError
+from medpay_cli.findings import ERROR, FileVerdict, Findings
+from medpay_cli.formats import Batch
 from medpay_cli.formats.archive import Input
-from medpay_cli.formats.text.header import named, split_counts
-from medpay_cli.frames import Frames
 from medpay_cli.layouts import Layout
-from medpay_cli.partners import Profile
-from medpay_cli.repeats import CANDIDATE_ROW, MARK, Candidates, Keys
-from medpay_cli.rules import EXPECTED, Held, together
-from medpay_cli.rules.together import NUMBER, Together
-from medpay_cli.waivers import WAIVED, Waiver
+from medpay_cli.repeats import Candidates
+from medpay_cli.rules import together
+from medpay_cli.rules.together import Together
 
-T = TypeVar("T")
-VALID, FOUND, NOT_JUDGED, STRUCTURE_ONLY = "valid", "findings", "not_judged", "structure_only"
-# Findings on one record that leave the whole file unjudged: a limit or an open quote; an end that was cut off.
-STOPPING = {"F204", "F205"}
-CUT_OFF, UNDECODABLE = "F206", "F102"
-REPEATED = "B101"
-FINDINGS_AT_ONCE = 200_000
-EMPTY = "F208"
-EXPIRED = "B901"
+__all__ = [
+    "FOUND", "NOT_JUDGED", "REPEATED", "STRUCTURE_ONLY", "VALID", "Desk", "Judged", "Judgement", "Measure", "Terms",
+    "blank", "judge_file", "judge_nodes", "judge_parts",
+    "reject_repeated", "unreadable",
+]  # fmt: skip
 
-Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
-Whole = np.ndarray[tuple[int], np.dtype[np.uint64]]
-Flags = repeats.Flags
-Also = Callable[[Batch, Flagged, pl.DataFrame], T]
-
-
-@dataclass(frozen=True)
-class Terms:
-    """On what terms a file is judged.
-
-    The encoding asked for (before what the dialect declares); which rules apply (code prefixes; none selected means
-    all), how a partner's profile holds them, who answers for what they find, on which day, whether rules about whole
-    records are held at all; what was gathered of other files that it is held against (by record kind), or whether it is
-    gathered here for such; what was declared of the file; after how many records (or some more) it is left; who is told
-    of every batch's records.
-    """
-
-    encoding: str | None = None
-    selected: tuple[str, ...] = ()
-    ignored: tuple[str, ...] = ()
-    profile: Profile = field(default_factory=Profile)
-    waivers: tuple[Waiver, ...] = ()
-    as_of: date = field(default_factory=date.today)
-    with_rules: bool = True
-    against: Mapping[str, Frames] = field(default_factory=dict)
-    gathers: bool = False
-    declared: Declared = field(default_factory=Declared)
-    allow_empty: bool = False
-    at_most: int | None = None
-    tick: Callable[[int], None] = lambda _: None
-
-    def applies(self, code: str) -> bool:
-        """Whether a rule is held."""
-        if findings.always_applies(code):
-            return True
-        if self.profile.severity.get(code) == "off":
-            return False
-        return (not self.selected or code.startswith(self.selected)) and not code.startswith(self.ignored or ("-",))
-
-    def severity(self, code: str) -> str:
-        """What a finding is to this partner."""
-        return self.profile.severity.get(code) or findings.severity(code)
-
-
-class Violation(NamedTuple):
-    """Records of a batch in which something about a field is wrong: its places, the key, the field, and EXPECTED
-    where it differs by record."""
-
-    code: str
-    field: str
-    rows: pl.DataFrame
-    expected: str | None = None
-    severity: str = ERROR
-
-
-@dataclass(frozen=True)
-class Judgement(Generic[T]):
-    """The verdict on the records of one node, their findings, what `also` made of each batch, what each line is
-    (LineKind), or each record where a format has no lines, and a way to read some records again (see `formats.again`).
-
-    `not_judged` says of rules that could not be held what they lack, and in how many records a value for them;
-    `gathered` holds the columns that rules about several records look at.
-    """
-
-    verdict: FileVerdict
-    findings: Findings
-    also: list[T] = field(default_factory=list)
-    lines: BinaryIO = field(default_factory=files.spool)
-    again: Callable[[repeats.Flags], Iterator[pl.DataFrame]] = lambda _: iter(())
-    not_judged: list[dict[str, Any]] = field(default_factory=list)
-    gathered: Frames = field(default_factory=Frames)
-
-
-@dataclass(frozen=True)
-class _Judged(Generic[T]):
-    """One batch: findings (rows within the batch), rejected records, sums of readable cells, what each line is, the
-    fingerprints of the keys, and how many records lack a value for a rule."""
-
-    found: list[Some]
-    rejected: int
-    totals: dict[str, Decimal]
-    rejected_totals: dict[str, Decimal]
-    kinds: Bytes
-    keys: repeats.Words | None
-    unjudged: dict[str, int]
-    gathered: pl.DataFrame | None
-    also: T
-
-
-class _Desk(Generic[T]):
-    """Where the records of one node are judged: `work` on a batch, in a thread; `take` its result, in order."""
-
-    def __init__(self, layout: Layout, terms: Terms, also: Also[T], gathers: tuple[str, ...] = ()) -> None:
-        self.layout = layout
-        self._terms = terms
-        self._also = also
-        self._usual = checks.compile_layout(layout)
-        self._odd = checks.with_characters(layout, self._usual, terms.applies)
-        self._rules = rules.held(layout, terms.profile, terms.applies, terms.as_of) if terms.with_rules else Held()
-        looked_at = {*gathers, *(one.name for one in self._rules.columns)}
-        self._looked_at = [one for one in layout.fields if one.name in looked_at]
-        self._amounts = [*layout.money, *(one for one in self._looked_at if one.form == "decimal")]
-        self._gathers = gathers
-        self.keys = Keys(layout.key) if layout.key and terms.applies(REPEATED) else None
-
-    def begin(self, source: Input, dialect: Dialect, names: formats.Names, node: str | None) -> None:
-        """Nothing is read yet."""
-        self.source, self.dialect, self.names = source, dialect, names
-        self.made = Judgement[T](blank(source, self.layout, dialect, node), Findings(), again=self._again)
-        self.lines = self.unfit = 0
-        self.widths = Counter[int]()
-        self.unjudged = Counter[str]()
-        self.declared: list[Declared] = []
-        self.last: Batch | None = None
-        if self.keys:
-            self.keys.clear()
-
-    def work(self, batch: Batch) -> _Judged[T]:
-        """Hold a batch against the layout."""
-        keep = [*(name for name in (ROW, LINE, PATH) if name in batch.text.columns), *self.layout.key]
-        # Amounts and rules rely on every check; a check that is left out only finds nothing.
-        flagged = checks.flag(batch.text, self._odd if batch.is_odd else self._usual, keep)
-        typed = checks.amounts(flagged, self._amounts, ROW)
-        amounts = typed.select(one.name for one in self.layout.money)
-        fitting = checks.fitting(flagged, typed, self._looked_at, ROW)
-        broken, unjudged = self._rules.broken(fitting, batch.text, keep)
-        applies = self._terms.applies
-        violations = [
-            *(Violation(check.code, check.field.name, rows, check.expected) for check, rows in flagged.violations),
-            *(Violation(*one) for one in broken),
-        ]
-        violations = [weighed for one in violations if applies(one.code) for weighed in self._weighed(one)]
-        left_out = [code for code in batch.faults["code"].unique() if not applies(code)]
-        faults = batch.faults.filter(~pl.col("code").is_in(left_out)) if left_out else batch.faults
-        faulty = [one.rows[ROW] for one in violations if one.severity == ERROR]
-        wrong_at_reading = faults.filter(pl.col("severity") == ERROR)["row"].drop_nulls()
-        fine = np.zeros(batch.records, np.bool_)
-        rows = batch.text[ROW].to_numpy() - 1
-        fine[rows] = True
-        for wrong in (*faulty, wrong_at_reading):
-            fine[wrong.to_numpy() - 1] = False
-        some_wrong = bool(faulty) or len(wrong_at_reading) > 0
-        rejected = amounts.filter(pl.Series(~fine[rows])) if some_wrong and amounts.width else amounts.clear()
-        kinds = batch.kinds.copy()
-        kinds[np.flatnonzero(kinds == LineKind.RECORD)[~fine]] = LineKind.REJECTED
-        return _Judged(
-            found=list(self._found(batch, violations, faults)),
-            rejected=batch.records - int(fine.sum()),
-            totals=money.sums(amounts),
-            rejected_totals=money.sums(rejected),
-            kinds=kinds,
-            keys=self._fingerprints(batch, rows),
-            unjudged=unjudged,
-            gathered=fitting.select(batch.text[ROW].alias(NUMBER), *self._gathers) if self._gathers else None,
-            also=self._also(batch, flagged, amounts),
-        )
-
-    def _fingerprints(self, batch: Batch, rows: Whole) -> repeats.Words | None:
-        """One for every record; 0 for one that does not fit."""
-        if self.keys is None:
-            return None
-        words = np.zeros(batch.records, np.uint64)
-        words[rows] = self.keys.fingerprints(batch.text)
-        return words
-
-    def _found(self, batch: Batch, violations: list[Violation], faults: pl.DataFrame) -> Iterator[Some]:
-        """The findings of a batch in order; where there are many, from a few records at a time in bounded memory."""
-        place = {
-            "file": pl.lit(files.shown(self.source.path), pl.String),
-            "member": pl.lit(self.source.member, pl.String),
-            "node": pl.lit(batch.node, pl.String),
-        }
-        count = faults.height + sum(one.rows.height for one in violations)
-        by, most = ("line", batch.lines) if batch.lines else ("row", batch.records)
-        most = max(most, 1)  # something may be wrong where there is no record
-        step = max(most * FINDINGS_AT_ONCE // max(count, 1), 1)
-        for first in range(1, most + 1, step) if count else ():
-            frames = []
-            for one in (None, *violations):
-                rows = faults if one is None else one.rows
-                at = by if one is None else {"line": LINE, "row": ROW}[by]
-                near = pl.col(at).is_between(first, first + step - 1)
-                if first == 1:
-                    near |= pl.col(at).is_null()
-                some = rows.filter(near) if step < most else rows
-                if not some.is_empty():
-                    frames.append(some if one is None else self._told(batch, one, some))
-            if frames:
-                ordered = frames[0] if len(frames) == 1 else pl.concat(frames).sort(*ORDER, maintain_order=True)
-                yield Some.of(
-                    ordered.with_columns(**place), [one for frame in frames for one in findings.counts(frame)]
-                )
-
-    def _weighed(self, one: Violation) -> list[Violation]:
-        """What it is to this partner, and which of it somebody answers for."""
-        usual = one._replace(severity=self._terms.severity(one.code))
-        waived = self._waived(one.code, one.field)
-        if waived is None:
-            return [usual]
-        parts = [
-            usual._replace(rows=one.rows.filter(~waived)),
-            usual._replace(rows=one.rows.filter(waived), severity=WAIVED),
-        ]
-        return [part for part in parts if part.rows.height]
-
-    def _waived(self, code: str, name: str) -> pl.Expr | None:
-        """Which records' findings somebody answers for, by their keys; None where nobody does."""
-        covering = [one for one in self._terms.waivers if one.until >= self._terms.as_of]
-        covering = [one for one in covering if one.covers(code, name, self.source.path)]
-        if not covering:
-            return None
-        known = set(self.layout.key)
-        return pl.any_horizontal(
-            pl.all_horizontal(pl.lit(value=True), *(pl.col(part) == text for part, text in one.key.items()))
-            for one in covering
-            if one.key.keys() <= known
-        ).fill_null(value=False)
-
-    def _told(self, batch: Batch, one: Violation, rows: pl.DataFrame) -> pl.DataFrame:
-        column = batch.columns.get(one.field)
-        return findings.frame(
-            one.code, rows, severity=one.severity, row=pl.col(ROW), line=pl.col(LINE),
-            field=one.field, column=column, value=pl.col(one.field),
-            expected=pl.col(EXPECTED) if one.expected is None else one.expected, key=_key(self.layout),
-            path=self._path(rows, one.field, column),
-        )  # fmt: skip
-
-    def _path(self, rows: pl.DataFrame, name: str, column: int | None) -> pl.Expr:
-        """Where a cell stands, in formats that have such addresses: `/claims/claim[3]/setl_id`, `C5`."""
-        if self.dialect.format == "xlsx" and column is not None:
-            return pl.lit(formats.letters(column)) + pl.col(LINE).cast(pl.String)
-        return pl.col(PATH) + f"/{name}" if PATH in rows.columns else pl.lit(None, pl.String)
-
-    def take(self, batch: Batch, judged: _Judged[T]) -> None:
-        """Take in what was found of a batch. Raises ReadError F220 for a control line that declares no number."""
-        self.declared += _declared(batch, self.layout)
-        made, verdict = self.made, self.made.verdict
-        for some in judged.found:
-            made.findings.put(some, verdict.records, self.lines)
-        made.also.append(judged.also)
-        made.lines.write(judged.kinds.tobytes())
-        if self.keys and judged.keys is not None:
-            self.keys.add(judged.keys)
-        self.lines += batch.lines
-        self.unfit += batch.records - batch.text.height
-        self.widths.update(batch.widths)
-        self.unjudged.update(judged.unjudged)
-        if judged.gathered is not None:
-            made.gathered.add(judged.gathered.with_columns(pl.col(NUMBER) + verdict.records))
-        verdict.records += batch.records
-        verdict.rejected += judged.rejected
-        verdict.totals = _added(verdict.totals, judged.totals)
-        verdict.rejected_totals = _added(verdict.rejected_totals, judged.rejected_totals)
-        self.last = batch
-        self._terms.tick(batch.records)
-
-    def close(self) -> None:
-        """Leave the file unjudged where nothing in it fits, or it cannot be read to its end."""
-        self.made.not_judged.extend(
-            {"code": code, "missing": list(names)} for code, names in self._rules.lacking.items()
-        )
-        self.made.not_judged.extend(
-            {"code": code, "missing": [], "records": count} for code, count in sorted(self.unjudged.items())
-        )
-        verdict, found, last = self.made.verdict, self.made.findings, self.last
-        if last is None or not verdict.records:
-            return
-        codes = {code for code, _, _ in found.counts}
-        others = self.widths - Counter([last.open_width or 0])
-        narrower = self.dialect.mixed_widths and (last.open_width or 0) in range(1, min(others, default=0))
-        if codes & STOPPING:
-            verdict.verdict = NOT_JUDGED
-            verdict.is_read = False
-        elif self.unfit == verdict.records and self.widths:
-            permitted = " | ".join(str(width) for width in self.dialect.widths or last.permitted)
-            skipped = self.dialect.above + self.dialect.heads
-            expected = f"{named(self.dialect.delimiter)}: {permitted}"
-            _stop(self.made, ReadError("F201", split_counts(self.source, skipped), expected))
-        elif self.unfit == verdict.records and UNDECODABLE in codes:
-            first = next(found.frames()).filter(code=UNDECODABLE)["value"]
-            _stop(self.made, ReadError("F202", first[0] if len(first) else None, self.dialect.encoding))
-        elif self.unfit == verdict.records or CUT_OFF in codes:
-            verdict.verdict = NOT_JUDGED
-        elif narrower:
-            expected = " | ".join(str(width) for width in sorted(others))
-            _stop(self.made, ReadError(CUT_OFF, value=str(last.open_width), expected=expected))
-        elif found.count(ERROR):
-            verdict.verdict = FOUND
-
-    def reject_repeated(self) -> None:
-        """Put a finding on every record of a repeated key and reject them all; only those records are read again."""
-        verdict = self.made.verdict
-        found = self.keys.repeated() if self.keys and verdict.verdict != NOT_JUDGED else None
-        if self.keys is None or found is None:
-            return
-        wanted, marks = self.keys.candidates(found)
-        gathered = Candidates(self.layout.key)
-        rejected = lines.rejected(self.made.lines)
-        at = 0
-        for text in self._again(wanted):
-            here = slice(at, at := at + text.height)
-            gathered.add(self._candidates(text, rejected).with_columns(pl.Series(MARK, marks[here])))
-        times = gathered.times(verdict.records)
-        newly = np.zeros(verdict.records, np.bool_)
-        self.made.findings.merge(self._repeated(gathered, times, newly), "line" if self.lines else "row")
-        lines.reject(self.made.lines, newly)
-        if verdict.verdict == VALID and self.made.findings.count(ERROR):
-            verdict.verdict = FOUND
-
-    def _again(self, wanted: repeats.Flags) -> Iterator[pl.DataFrame]:
-        held = self.last.width if self.last else None
-        dialect = (
-            replace(self.dialect, widths=(held,)) if held is not None and not self.dialect.header else self.dialect
-        )
-        node = self.made.verdict.node
-        kinds = self.made.lines if self.lines else None
-        yield from formats.again(self.source, dialect, self.names, node, kinds, wanted)
-
-    def _repeated(self, gathered: Candidates, times: repeats.Times, rejected: Flags) -> Iterator[pl.DataFrame]:
-        for frame in gathered:
-            rows = frame[CANDIDATE_ROW].to_numpy()
-            counted = frame.with_columns(pl.Series(MARK, times[rows])).filter(pl.col(MARK) > 1)
-            for one in self._weighed(Violation(REPEATED, "", counted)):
-                if one.severity == ERROR:
-                    self._count_rejected(one.rows)
-                    rejected[one.rows[CANDIDATE_ROW].to_numpy() - 1] = True
-                yield self._of_file(one, value=pl.col(MARK).cast(pl.String), expected="1")
-
-    def judge_together(self, one: Together, gathered: Mapping[str, Frames]) -> None:
-        """Put a finding on every record that a rule about several records finds wrong; only those are read again."""
-        told = together.wrong(one, gathered)
-        verdict = self.made.verdict
-        if told.is_empty() or verdict.verdict == NOT_JUDGED:
-            return
-        wanted = np.zeros(verdict.records, np.bool_)
-        wanted[told[NUMBER].to_numpy() - 1] = True
-        rejected = lines.rejected(self.made.lines)
-        newly = np.zeros(verdict.records, np.bool_)
-
-        def found() -> Iterator[pl.DataFrame]:
-            for text in self._again(wanted):
-                rows = text.join(told, left_on=ROW, right_on=NUMBER, maintain_order="left")
-                weighed = self._weighed(Violation(one.code, one.field, rows))
-                for part in weighed:
-                    if part.severity == ERROR:
-                        here = part.rows[ROW].unique(maintain_order=True)
-                        self._count_rejected(self._candidates(text.filter(pl.col(ROW).is_in(here.implode())), rejected))
-                        newly[here.to_numpy() - 1] = True
-                frames = [
-                    self._of_file(part, field=one.field, value=pl.col(one.field), expected=pl.col(EXPECTED))
-                    for part in weighed
-                ]
-                yield pl.concat(frames).sort("row", maintain_order=True)
-
-        self.made.findings.merge(found(), "line" if self.lines else "row")
-        lines.reject(self.made.lines, newly)
-        if newly.any():
-            verdict.verdict = FOUND
-
-    def _count_rejected(self, records: pl.DataFrame) -> None:
-        """Count the records among these that nothing had rejected yet."""
-        verdict = self.made.verdict
-        newly = records.filter(~pl.col(_REJECTED))
-        verdict.rejected += newly.height
-        sums = money.sums(newly.select(pl.col(_AMOUNT + one.name).alias(one.name) for one in self.layout.money))
-        verdict.rejected_totals = _added(verdict.rejected_totals, sums)
-
-    def _candidates(self, text: pl.DataFrame, rejected: Flags) -> pl.DataFrame:
-        """Records read again, and what rejecting them takes: their amounts, and whether that was done."""
-        amounts = (checks.typed(one).alias(_AMOUNT + one.name) for one in self.layout.money)
-        done = pl.Series(_REJECTED, rejected[text[ROW].to_numpy() - 1])
-        return text.select(
-            pl.col(ROW).alias(CANDIDATE_ROW), LINE, *(PATH,) * (PATH in text.columns), *self.layout.key, *amounts, done
-        )
-
-    def _of_file(self, one: Violation, **columns: Any) -> pl.DataFrame:
-        """Findings on records that were read again."""
-        verdict, rows = self.made.verdict, one.rows
-        return findings.frame(
-            one.code, rows, severity=one.severity, file=verdict.path, member=verdict.member,
-            node=verdict.node, row=pl.col(CANDIDATE_ROW if CANDIDATE_ROW in rows.columns else ROW), line=pl.col(LINE),
-            key=_key(self.layout), path=pl.col(PATH) if PATH in rows.columns else None, **columns,
-        )  # fmt: skip
-
-
-_AMOUNT, _REJECTED = "\x1famount", "\x1frejected"
-ORDER = ("line", "row", "field", "code")
+EMPTY, EXPIRED, LACKING = "F208", "B901", "B902"
 
 
 def judge_file(source: Input, layout: Layout, dialect: Dialect, also: Also[T], terms: Terms) -> Judgement[T]:
@@ -434,21 +57,67 @@ def judge_file(source: Input, layout: Layout, dialect: Dialect, also: Also[T], t
 
 
 def judge_nodes(
-    source: Input, layouts: Mapping[str | None, Layout], dialect: Dialect, also: Also[T], terms: Terms
+    source: Input,
+    layouts: Mapping[str | None, Layout],
+    dialect: Dialect,
+    also: Also[T],
+    terms: Terms,
+    into: Callable[[str | None], list[T]] = lambda _: [],
 ) -> list[Judgement[T]]:
-    """Read a file in parallel batches and hold every record against the layout of its node; a broken file is a verdict
-    too, and of a file that cannot be read the first node holds the finding.
+    """The judgements on the nodes of one file; what `also` makes of a batch is appended to what `into` gives for its
+    node, anew where the file has to be read anew."""
+    return judge_parts([source], layouts, dialect, also, terms, into)[0]
 
-    `also` runs on each batch, its flags and its amounts, in a thread; its results come back in file order.
+
+def judge_parts(
+    sources: Sequence[Input],
+    layouts: Mapping[str | None, Layout],
+    dialect: Dialect,
+    also: Also[T],
+    terms: Terms,
+    into: Callable[[str | None], list[T]] = lambda _: [],
+) -> list[list[Judgement[T]]]:
+    """Read files in parallel batches and hold every record against the layout of its node; a broken file is a verdict
+    too, and of a file that cannot be read the first node holds the finding. Per file, the judgement on each node.
+
+    The files are parts of one: a key must not stand in two of them, and what was declared holds for all of them, with
+    a finding in the first. `also` runs on each batch, its flags, its amounts and which of its records are accepted so
+    far, in a thread; its results come in file order.
     """
     held = _Together(layouts, terms)
-    desks = {node: _Desk(layout, terms, also, held.columns(layout)) for node, layout in layouts.items()}
-    names = {node: layout.names for node, layout in layouts.items()}
+    measures = {node: Measure.of(layout, terms, held.columns(layout)) for node, layout in layouts.items()}
+    is_whole = len(sources) == 1
+    own_terms = terms if is_whole else terms.of_a_part
+    parts = [_read(source, measures, dialect, also, own_terms, into) for source in sources]
+    _reject_repeated(parts, lambda number: _readable(sources[number], dialect, parts[number]))
+    for part in parts:
+        if not terms.at_most and all(desk.made.verdict.verdict != NOT_JUDGED for desk in part):
+            held.judge(part)
+        for desk in part if terms.profile.not_judged == ERROR else ():
+            _tell_not_judged(desk.made)
+        own = part[0].declared if not terms.at_most else ()
+        _hold_against(part[0].made, [terms.declared, *own] if is_whole else own)
+    if not is_whole:
+        _hold_all([part[0].made for part in parts], terms.declared)
+    return [[desk.made for desk in part] for part in parts]
 
-    def work(batch: Batch) -> _Judged[T]:
+
+def _read(
+    source: Input,
+    measures: Mapping[str | None, Measure],
+    dialect: Dialect,
+    also: Also[T],
+    terms: Terms,
+    into: Callable[[str | None], list[T]],
+) -> list[Desk[T]]:
+    """One part, read and judged on its own."""
+    desks = {node: Desk(one, terms, also, partial(into, node)) for node, one in measures.items()}
+    names = {node: one.layout.names for node, one in measures.items()}
+
+    def work(batch: Batch) -> Judged[T]:
         return desks[batch.node].work(batch)
 
-    def gather(batches: Iterator[tuple[Batch, _Judged[T]]]) -> None:
+    def gather(batches: Iterator[tuple[Batch, Judged[T]]]) -> None:
         for node, desk in desks.items():
             desk.begin(text, written, names, node)
         for batch, judged in batches:
@@ -456,22 +125,31 @@ def judge_nodes(
             if terms.at_most and sum(desk.made.verdict.records for desk in desks.values()) >= terms.at_most:
                 break
 
-    try:
+    for node, desk in desks.items():
+        desk.begin(source, dialect, names, node)
+    made = list(desks.values())
+    with _readable(source, dialect, made):
         text = formats.prepared(source, dialect, terms.encoding)
         written = replace(dialect, encoding=text.encoding)
+        formats.read(text, written, names, work, gather)
+        _close(made, terms)
+    return made
+
+
+@contextlib.contextmanager
+def _readable(source: Input, dialect: Dialect, desks: list[Desk[T]]) -> Iterator[None]:
+    """Leave a part unjudged that cannot be read, or is another file by now."""
+    try:
         try:
-            formats.read(text, written, names, work, gather)
-            _close(list(desks.values()), terms, held)
+            yield
         except (InternalError, IndexError):
             source.check_unchanged()  # what is read twice must be the same twice
             raise
         source.check_unchanged()
     except ReadError as err:
-        return [
-            unreadable(blank(source, layout, dialect, node), err if number == 0 else None)
-            for number, (node, layout) in enumerate(layouts.items())
-        ]
-    return [desk.made for desk in desks.values()]
+        for number, desk in enumerate(desks):
+            verdict = blank(source, desk.layout, dialect, desk.made.verdict.node)
+            desk.made = unreadable(verdict, err if number == 0 else None)
 
 
 class _Together:
@@ -498,7 +176,7 @@ class _Together:
             return tuple(name for name in together.columns(layout.kind) if name in layout.names)
         return tuple(dict.fromkeys(name for one in self.rules for name in one.kinds.get(layout.kind, ())))
 
-    def judge(self, desks: list[_Desk[T]]) -> None:
+    def judge(self, desks: list[Desk[T]]) -> None:
         """Hold whole files against them; where records could not be read at all, their sums say nothing."""
         by_kind = {desk.layout.kind: desk for desk in reversed(desks)}
         gathered = {**self._terms.against, **{kind: desk.made.gathered for kind, desk in by_kind.items()}}
@@ -515,7 +193,7 @@ class _Together:
                 by_kind[one.at].made.not_judged.append({"code": one.code, "missing": missing})
 
 
-def _close(desks: list[_Desk[T]], terms: Terms, held: _Together) -> None:
+def _close(desks: list[Desk[T]], terms: Terms) -> None:
     """What only the whole file shows."""
     is_empty = not any(desk.made.verdict.records for desk in desks)
     # What was declared of the file holds for all of it only.
@@ -523,7 +201,7 @@ def _close(desks: list[_Desk[T]], terms: Terms, held: _Together) -> None:
     if is_empty and not terms.allow_empty and all(one.records != 0 for one in declared):
         for desk in desks:
             desk.made.verdict.verdict = NOT_JUDGED
-        _stop(desks[0].made, ReadError(EMPTY))
+        stop(desks[0].made, ReadError(EMPTY))
     _tell_expired(desks[0].made, terms)
     for desk in desks:
         desk.close()
@@ -531,11 +209,44 @@ def _close(desks: list[_Desk[T]], terms: Terms, held: _Together) -> None:
         for desk in desks:  # nobody knows what stands behind the place where the reading stopped
             desk.made.verdict.verdict = NOT_JUDGED
             desk.made.verdict.is_read = False
-    for desk in desks:
-        desk.reject_repeated()
-    if not terms.at_most and all(desk.made.verdict.verdict != NOT_JUDGED for desk in desks):
-        held.judge(desks)
-    _hold_against(desks[0].made, declared)
+
+
+def reject_repeated(desk: Desk[T]) -> None:
+    """Reject every record of a key that stands in several records of a desk; only those are read again."""
+    _reject_repeated([[desk]], lambda _: contextlib.nullcontext())
+
+
+def _reject_repeated(parts: list[list[Desk[T]]], reading: Callable[[int], AbstractContextManager[None]]) -> None:
+    """The same of all parts; each is read again in the context that `reading` gives for its number."""
+    for node, first in enumerate(parts[0]):
+        desks = [part[node] for part in parts]
+        for code, keys in first.keys if all(desk.made.verdict.verdict != NOT_JUDGED for desk in desks) else ():
+            found = keys.repeated()
+            if found is None:
+                continue
+            wanted, marks = keys.candidates(found)
+            gathered = Candidates(keys.names)
+            begins = [0, *accumulate(desk.made.verdict.records for desk in desks)]
+            at = 0
+            for number, (desk, begin) in enumerate(zip(desks, begins, strict=False)):
+                some = wanted[begin : begin + desk.made.verdict.records]
+                here = slice(at, at := at + int(some.sum()))
+                with reading(number):
+                    desk.gather(some, marks[here], gathered)
+            for desk, candidates, times in zip(desks, gathered.parts(), gathered.times(), strict=True):
+                if desk.made.verdict.verdict != NOT_JUDGED:
+                    desk.reject_repeated(code, keys.names, candidates, times)
+
+
+def _hold_all(made: list[Judgement[T]], declared: Declared) -> None:
+    """Leave parts unjudged that together hold other than what was declared of them."""
+    if any(one.verdict.verdict == NOT_JUDGED for one in made):
+        return
+    records = sum(one.verdict.records for one in made)
+    totals: dict[str, Decimal] = dict(made[0].verdict.totals)
+    for one in made[1:]:
+        totals = added(totals, one.verdict.totals)
+    _contradict(made[0], declared.contradicted(records, totals))
 
 
 def _tell_expired(made: Judgement[T], terms: Terms) -> None:
@@ -544,28 +255,26 @@ def _tell_expired(made: Judgement[T], terms: Terms) -> None:
         if one.until < terms.as_of and one.covers(one.code, one.field, made.verdict.path):
             made.findings.add(
                 findings.frame(
-                    EXPIRED, _file_of(made.verdict), file=pl.col("file"), member=pl.col("member"), field=one.field,
+                    EXPIRED, file_of(made.verdict), file=pl.col("file"), member=pl.col("member"), field=one.field,
                     value=f"{one.code} {one.until}", expected=f"{one.owner}: {one.reason}",
                 )
             )  # fmt: skip
 
 
-def blank(source: Input, layout: Layout, dialect: Dialect, node: str | None = None) -> FileVerdict:
-    """The verdict before the first record."""
-    nothing = {one.name: Decimal(0) for one in layout.money}
-    return FileVerdict(
-        path=files.shown(source.path),
-        member=source.member,
-        node=node,
-        layout=layout.id or None,
-        dialect=dialect.name or None,
-        encoding=source.encoding or dialect.encoding,
-        verdict=VALID,
-        totals=nothing,
-        rejected_totals=dict(nothing),
-        scales={one.name: one.scale for one in layout.money},
-        partner=dialect.partner,
-    )
+def _tell_not_judged(made: Judgement[T]) -> None:
+    """A finding on every rule that could not be held, where that is as bad as a broken one."""
+    if made.verdict.verdict == NOT_JUDGED:
+        return
+    for one in made.not_judged:
+        lacks = ", ".join(one["missing"]) or f"value x {one['records']}"
+        made.findings.add(
+            findings.frame(
+                LACKING, file_of(made.verdict), file=pl.col("file"), member=pl.col("member"),
+                node=made.verdict.node, value=one["code"], expected=lacks,
+            )
+        )  # fmt: skip
+    if made.not_judged:
+        made.verdict.verdict = FOUND
 
 
 def unreadable(verdict: FileVerdict, err: ReadError | None) -> Judgement[T]:
@@ -574,55 +283,23 @@ def unreadable(verdict: FileVerdict, err: ReadError | None) -> Judgement[T]:
     verdict.is_read = False
     verdict.verdict = NOT_JUDGED
     if err is not None:
-        _stop(made, err)
+        stop(made, err)
     return made
-
-
-def _key(layout: Layout) -> pl.Expr:
-    return pl.struct(layout.key).struct.json_encode() if layout.key else pl.lit(None, pl.String)
-
-
-def _declared(batch: Batch, layout: Layout) -> Iterator[Declared]:
-    """What the control lines beside a batch declare of the file; other items say nothing of its records."""
-    sums = [one.name for one in layout.money]
-    for place, name, text in batch.declared:
-        if name == RECORDS or name in sums:
-            try:
-                yield control.declared(name, text, place)
-            except MedpayError as err:
-                raise ReadError("F220", value=f"{place}: {name}", expected="N" if name == RECORDS else "N.NN") from err
 
 
 def _hold_against(made: Judgement[T], declared: Iterable[Declared]) -> None:
     """Leave a file unjudged that holds other than what was declared of it."""
     verdict = made.verdict
-    if verdict.verdict == NOT_JUDGED:
-        return
-    contradicted = (some for one in declared for some in one.contradicted(verdict.records, verdict.totals))
+    if verdict.verdict != NOT_JUDGED:
+        _contradict(made, (some for one in declared for some in one.contradicted(verdict.records, verdict.totals)))
+
+
+def _contradict(made: Judgement[T], contradicted: Iterable[tuple[str, str, str]]) -> None:
     for name, found, expected in dict.fromkeys(contradicted):
-        verdict.verdict = NOT_JUDGED
+        made.verdict.verdict = NOT_JUDGED
         made.findings.add(
             findings.frame(
-                "B201", _file_of(verdict), file=pl.col("file"), member=pl.col("member"), value=found,
+                "B201", file_of(made.verdict), file=pl.col("file"), member=pl.col("member"), value=found,
                 expected=expected, field=name,
             )
         )  # fmt: skip
-
-
-def _file_of(verdict: FileVerdict) -> pl.DataFrame:
-    return pl.DataFrame({"file": [verdict.path], "member": [verdict.member]}, {"file": pl.String, "member": pl.String})
-
-
-def _stop(made: Judgement[T], err: ReadError) -> None:
-    """Turn what made a file unreadable into its one finding."""
-    made.verdict.verdict = NOT_JUDGED
-    made.findings.replace(
-        findings.frame(
-            err.code, _file_of(made.verdict), file=pl.col("file"), member=pl.col("member"), value=err.value,
-            expected=err.expected,
-        )
-    )  # fmt: skip
-
-
-def _added(sums: dict[str, Decimal], more: dict[str, Decimal]) -> dict[str, Decimal]:
-    return {name: money.total((amount, more.get(name))) for name, amount in sums.items()}

@@ -47,6 +47,11 @@ class Field:
         return next((value for keyword, value in self.asserted if keyword == "format"), None)
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it holds numbers, days or codes, and a person's name only where columns have shifted."""
+        return not self.is_text or any((self.codes, self.open_codes, self.form))
+
+    @property
     def is_money(self) -> bool:
         """Whether its cells are amounts in yuan, summed in totals."""
         return self.form == "money"
@@ -81,7 +86,10 @@ class Field:
         """As it is written: within what the narrowest of its sources says too."""
         bounds = self.notes.get("x-strict", {})
         narrower = [(keyword, bounds[keyword]) for keyword in ASSERTIONS if keyword in bounds]
-        return replace(self, required=self.required or "required" in bounds, asserted=(*self.asserted, *narrower))
+        # Of two lengths the wider one says nothing more: one cause, one finding.
+        longest = bounds.get("maxLength", float("inf"))
+        kept = (pair for pair in self.asserted if pair[0] != "maxLength" or pair[1] < longest)
+        return replace(self, required=self.required or "required" in bounds, asserted=(*kept, *narrower))
 
     @property
     def sensitivity(self) -> str | None:
@@ -105,12 +113,14 @@ class Field:
 
 @dataclass(frozen=True)
 class Layout:
-    """One record kind: its fields in file order, its key, and the JSON Schema that it came from."""
+    """One record kind: its fields in file order, its key, the JSON Schema that it came from, and what else is never
+    repeated: fields that are so together."""
 
     id: str
     fields: tuple[Field, ...]
     key: tuple[str, ...]
     schema: Document
+    unique: tuple[tuple[str, ...], ...] = ()
 
     @property
     def kind(self) -> str:
@@ -151,7 +161,10 @@ def build(schema: Document, origin: str) -> Layout:
     """Compile a JSON Schema of our subset into a Layout, every `$ref` resolved inside our own files."""
     required = set(schema.get("required", ()))
     properties: Document = schema["properties"]
-    unknown = sorted((required | set(schema.get("x-key", ()))) - set(properties))
+    unique = tuple(map(tuple, schema.get("x-unique", ())))
+    unknown = sorted(
+        (required | {name for one in (schema.get("x-key", ()), *unique) for name in one}) - set(properties)
+    )
     if unknown:
         raise MedpayError("layout_names", path=origin, names=", ".join(unknown))
     return Layout(
@@ -162,6 +175,7 @@ def build(schema: Document, origin: str) -> Layout:
         ),
         key=tuple(schema.get("x-key", ())),
         schema=schema,
+        unique=unique,
     )
 
 

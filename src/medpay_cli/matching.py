@@ -6,7 +6,7 @@ The meaning is fixed by `docs/reconcile.md`; the words `ours` and `theirs` are t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_FLOOR, Decimal
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 
 from medpay_cli import money
+from medpay_cli.engines import IN_MEMORY, Engine
 from medpay_cli.findings import Outcome
 
 if TYPE_CHECKING:
@@ -43,6 +44,30 @@ class Compared:
     statuses: tuple[str, ...] = ()
     tolerance: dict[str, Decimal] = field(default_factory=dict)
     absent_is_zero: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Everything that is compared."""
+        return (*self.key, *self.amounts, *self.statuses)
+
+    @property
+    def by_place(self) -> Compared:
+        """The same of columns that are called by their place: no two are alike to an engine that folds case."""
+        place = places(self.key, self.amounts, self.statuses)
+        return Compared(
+            key=tuple(place[name] for name in self.key),
+            amounts={place[name]: scale for name, scale in self.amounts.items()},
+            statuses=tuple(place[name] for name in self.statuses),
+            tolerance={place[name]: most for name, most in self.tolerance.items() if name in self.amounts},
+            absent_is_zero=self.absent_is_zero,
+        )
+
+
+def places(*kinds: Iterable[str]) -> dict[str, str]:
+    """What stands for each column of the key, the amounts and the statuses."""
+    return {
+        name: f"{kind}{number}" for kind, names in zip("kas", kinds, strict=True) for number, name in enumerate(names)
+    }
 
 
 @dataclass
@@ -79,7 +104,8 @@ class Group:
 
 @dataclass(frozen=True)
 class Side:
-    """One side as it was read: where from, how many records, and its sums; keys are counted by the matching."""
+    """One side as it was read: where from (and what was passed over there), how many records, and its sums; keys are
+    counted by the matching."""
 
     name: str
     title: dict[str, str]
@@ -90,11 +116,13 @@ class Side:
     keys: int | None
     amounts: dict[str, Decimal]
     partner: str | None = None
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """What `reconcile` found. `classes` is None where a side cannot be judged."""
+    """What `reconcile` found. `classes` is None where a side cannot be judged. `seconds` says how long an engine other
+    than Polars took, and to write what it read."""
 
     recipe: str | None
     engine: str
@@ -108,69 +136,139 @@ class Reconciliation:
     exit_code: int
     noted: Outcome
     incomplete: str | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Matched:
-    """Every class that occurs with its sums, the rows worth listing, and the number of keys of each side."""
+    """Every class that occurs with its sums, the rows worth listing, the number of keys of each side, and the different
+    statuses of each side under every listed key that stands several times (the key, SIDE, the statuses)."""
 
     classes: dict[str, ClassSums]
     listed: pl.DataFrame
     keys: dict[str, int]
+    several: pl.DataFrame
+
+    @classmethod
+    def nothing(cls) -> Matched:
+        """No keys at all."""
+        import polars as pl
+
+        return cls({}, pl.DataFrame(), dict.fromkeys(SIDES, 0), pl.DataFrame())
+
+    def and_of(self, other: Matched) -> Matched:
+        """Both, of keys that they do not share."""
+        import polars as pl
+
+        for name, sums in other.classes.items():
+            self.classes.setdefault(name, ClassSums()).add(sums)
+        return Matched(
+            self.classes,
+            pl.concat([self.listed, other.listed]) if self.listed.width else other.listed,
+            {side: count + other.keys[side] for side, count in self.keys.items()},
+            pl.concat([self.several, other.several]) if self.several.width else other.several,
+        )
+
+    def called(self, on: Compared) -> Matched:
+        """The same of a match on columns that stood for these (`Compared.by_place`)."""
+        real = dict(zip(on.by_place.amounts, on.amounts, strict=True))
+        classes = {
+            name: replace(
+                sums,
+                amounts={real[one]: of_side for one, of_side in sums.amounts.items()},
+                tolerated={real[one]: gap for one, gap in sums.tolerated.items()},
+            )
+            for name, sums in self.classes.items()
+        }
+        columns = dict(zip(on.by_place.columns, on.columns, strict=True))
+        for side in SIDES:
+            for place, name in zip(on.by_place.columns, on.columns, strict=True):
+                columns |= {of(place, side): of(name, side), of(place, side, "present"): of(name, side, "present")}
+        listed, several = (
+            frame.rename({old: new for old, new in columns.items() if old in frame.columns})
+            for frame in (self.listed, self.several)
+        )
+        return Matched(classes, listed, self.keys, several)
 
 
-def match(ours: Any, theirs: Any, on: Compared) -> Matched:
+def match(ours: Any, theirs: Any, on: Compared, engine: Engine = IN_MEMORY) -> Matched:
     """Class every key of two frames (of any engine that narwhals knows).
 
-    Both hold the key and status columns as text and the amounts as Decimal of their scale. A record with an empty key
-    part is a key of its own. Listed is every class but `matched`, and what was within tolerance, in the columns CLASS,
-    the key, REPEATED, and per side `of(RECORDS, side)`, `of(amount, side)`, `of(amount, side, "present")` and
-    `of(status, side)`.
+    Both hold the key and status columns as text and the amounts as Decimal that fits their scale. A record with an
+    empty key part is a key of its own. Listed is every class but `matched`, and what was within tolerance, in the
+    columns CLASS, the key, REPEATED, and per side `of(RECORDS, side)`, `of(amount, side)`, `of(amount, side,
+    "present")` and `of(status, side)`.
     """
-    keys = _classed(nw.from_native(ours).lazy(), nw.from_native(theirs).lazy(), on).collect()
-    within = [_moved(name) & ~nw.col(REPEATED) for name in on.amounts]
-    return Matched(
-        classes=_class_sums(keys, on),
-        listed=keys.filter((nw.col(CLASS) != MATCHED) | _any(within)).to_polars(),
-        keys={side: len(keys.filter(nw.col(of(RECORDS, side)) > 0)) for side in SIDES},
-    )
 
+    def keep(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+        kept: nw.LazyFrame[Any] = nw.from_native(engine.keep(nw.to_native(frame))).lazy()
+        return kept
 
-def _classed(ours: nw.LazyFrame[Any], theirs: nw.LazyFrame[Any], on: Compared) -> nw.LazyFrame[Any]:
-    both = nw.concat([_signed(ours, OURS, on), _signed(theirs, THEIRS, on)], how="vertical")
-    complete = nw.all_horizontal(*(~nw.col(name).is_null() for name in on.key), ignore_nulls=False)
-    keyed = _per_key(both.filter(complete), on)
-    unequal = _unequal(both.filter(complete), keyed, on)
-    joined = keyed.join(unequal, on=list(on.key), how="left")
-    classed = joined.with_columns(_class(on).alias(CLASS)).drop(UNEQUAL)
+    def fetch(frame: nw.LazyFrame[Any]) -> pl.DataFrame:
+        return engine.fetch(nw.to_native(frame))
+
+    key = list(on.key)
+    sides = (nw.from_native(one).lazy() for one in (ours, theirs))
+    both = nw.concat([_signed(one, side, on) for one, side in zip(sides, SIDES, strict=True)], how="vertical")
+    complete = nw.all_horizontal(*(~nw.col(name).is_null() for name in key), ignore_nulls=False)
+    records = both.filter(complete)
+    keyed = keep(_per_key(records, on))
+    unequal = keep(_unequal(records, keyed, on))
+    classed = keyed.join(unequal, on=key, how="left").with_columns(_class(on).alias(CLASS)).drop(UNEQUAL)
     leftover = _alone(both.filter(~complete), on)
-    return nw.concat([classed, leftover.select(classed.collect_schema().names())], how="vertical")
+    keys = nw.concat([classed, leftover.select(classed.collect_schema().names())], how="vertical")
+    classes, counted = _class_sums(fetch(_summed(keys, on)), on)
+    within = _any(_moved(name) & ~nw.col(REPEATED) for name in on.amounts)
+    listed = fetch(keys.filter((nw.col(CLASS) != MATCHED) | within))
+    repeated = classed.filter(nw.col(REPEATED) & (nw.col(CLASS) != MATCHED)).select(key)
+    statuses = records.join(repeated, on=key, how="semi").group_by(*key, SIDE, *on.statuses).agg(nw.len().alias(KEYS))
+    return Matched(classes, listed, counted, fetch(statuses.drop(KEYS)))
 
 
-def _class_sums(keys: nw.DataFrame[Any], on: Compared) -> dict[str, ClassSums]:
-    sums = keys.group_by(CLASS).agg(
-        nw.len().alias(KEYS),
-        nw.col(REPEATED).cast(nw.Int64).sum(),
-        *(nw.col(of(RECORDS, side)).sum() for side in SIDES),
-        *(nw.col(of(name, side)).sum() for name in on.amounts for side in SIDES),
+def _summed(keys: nw.LazyFrame[Any], on: Compared) -> nw.LazyFrame[Any]:
+    """One row per class."""
+    single = (nw.col(CLASS) == MATCHED) & ~nw.col(REPEATED)
+    moved = {name: single & _moved(name) for name in on.amounts}
+    spread = keys.with_columns(
+        _one_if(nw.col(REPEATED)).alias(REPEATED),
+        *(_one_if(nw.col(of(RECORDS, side)) > 0).alias(of(KEYS, side)) for side in SIDES),
+        *(_one_if(test).alias(of(name, "moved")) for name, test in moved.items()),
+        *(
+            nw.when(test).then(_gap(name)).otherwise(_zero(on.amounts[name])).alias(of(name, "gap"))
+            for name, test in moved.items()
+        ),
     )
-    classes = {}
+    counts = [REPEATED, *(of(what, side) for what in (KEYS, RECORDS) for side in SIDES)]
+    counts += [of(name, "moved") for name in on.amounts]
+    amounts = [of(name, what) for name in on.amounts for what in (*SIDES, "gap")]
+    return spread.group_by(CLASS).agg(
+        nw.len().cast(nw.Int64).alias(KEYS),
+        *(nw.col(count).sum().cast(nw.Int64) for count in counts),
+        *(nw.col(amount).sum() for amount in amounts),
+    )
+
+
+def _class_sums(sums: pl.DataFrame, on: Compared) -> tuple[dict[str, ClassSums], dict[str, int]]:
+    """The sums of every class, and the number of keys of each side."""
+    classes, keys = {}, dict.fromkeys(SIDES, 0)
     for row in sums.iter_rows(named=True):
-        matched = row[CLASS] == MATCHED
         classes[row[CLASS]] = ClassSums(
             keys=row[KEYS],
             records={side: row[of(RECORDS, side)] for side in SIDES},
             amounts={name: {side: row[of(name, side)] for side in SIDES} for name in on.amounts},
-            repeated=row[REPEATED] if matched else 0,
-            tolerated=_tolerated(keys, on) if matched else {},
+            repeated=row[REPEATED] if row[CLASS] == MATCHED else 0,
+            tolerated={
+                name: (row[of(name, "moved")], row[of(name, "gap")]) for name in on.amounts if row[of(name, "moved")]
+            },
         )
-    return classes
+        keys = {side: count + row[of(KEYS, side)] for side, count in keys.items()}
+    return classes, keys
 
 
 def _signed(side: nw.LazyFrame[Any], name: str, on: Compared) -> nw.LazyFrame[Any]:
     """A side's records with a column that tells the side: 1 for ours, -1 for theirs."""
-    columns = dict.fromkeys((*on.key, *on.amounts, *on.statuses))
-    return side.select(*columns, nw.lit(1 if name == OURS else -1, nw.Int64).alias(SIDE))
+    amounts = (nw.col(amount).cast(nw.Decimal(38, scale)) for amount, scale in on.amounts.items())
+    return side.select(*on.key, *amounts, *on.statuses, nw.lit(1 if name == OURS else -1, nw.Int64).alias(SIDE))
 
 
 def _of(side: str) -> nw.Expr:
@@ -190,7 +288,7 @@ def _per_key(both: nw.LazyFrame[Any], on: Compared) -> nw.LazyFrame[Any]:
         *(nw.when(_of(side)).then(nw.col(name)).alias(of(name, side)) for name in columns for side in SIDES),
     )
     summed = spread.group_by(*on.key).agg(
-        *(nw.col(of(RECORDS, side)).sum() for side in SIDES),
+        *(nw.col(of(RECORDS, side)).sum().cast(nw.Int64) for side in SIDES),
         *(nw.col(amount).sum() for amount in amounts),
         *(nw.col(amount).count().cast(nw.Int64).alias(f"{amount}_present") for amount in amounts),
         *(nw.col(of(name, side)).max() for name in on.statuses for side in SIDES),
@@ -204,14 +302,16 @@ def _unequal(both: nw.LazyFrame[Any], keyed: nw.LazyFrame[Any], on: Compared) ->
     repeated = keyed.filter(nw.col(REPEATED)).select(key)
     records = both.join(repeated, on=key, how="semi")
     if on.absent_is_zero:
-        records = records.with_columns(nw.col(name).fill_null(Decimal(0)) for name in on.amounts)
+        records = records.with_columns(
+            nw.when(~nw.col(name).is_null()).then(nw.col(name)).otherwise(_zero(scale)).alias(name)
+            for name, scale in on.amounts.items()
+        )
     return (
-        records.group_by(*dict.fromkeys((*key, *on.amounts, *on.statuses)))
+        records.group_by(*key, *on.amounts, *on.statuses)
         .agg(nw.col(SIDE).sum())
         .filter(nw.col(SIDE) != 0)
-        .select(key)
-        .unique()
-        .with_columns(nw.lit(value=True).alias(UNEQUAL))
+        .group_by(*key)
+        .agg(nw.len().alias(UNEQUAL))
     )
 
 
@@ -250,7 +350,7 @@ def _beyond(name: str, on: Compared) -> nw.Expr:
     most = Decimal(10) ** 20
     tolerance = min(on.tolerance.get(name, Decimal(0)), most).quantize(unit, rounding=ROUND_FLOOR)
     limit = nw.lit(tolerance).cast(nw.Decimal(38, on.amounts[name]))
-    gap = nw.col(of(name, OURS)) - nw.col(of(name, THEIRS))
+    gap = _gap(name)
     differs = (gap > limit) | (gap < _zero(on.amounts[name]) - limit)
     if on.absent_is_zero:
         return differs
@@ -266,20 +366,12 @@ def _other(name: str) -> nw.Expr:
     )
 
 
+def _gap(name: str) -> nw.Expr:
+    return nw.col(of(name, OURS)) - nw.col(of(name, THEIRS))
+
+
 def _moved(name: str) -> nw.Expr:
     return nw.col(of(name, OURS)) != nw.col(of(name, THEIRS))
-
-
-def _tolerated(keys: nw.DataFrame[Any], on: Compared) -> dict[str, tuple[int, Decimal]]:
-    matched = keys.filter((nw.col(CLASS) == MATCHED) & ~nw.col(REPEATED))
-    found = {}
-    for name in on.amounts:
-        moved = matched.filter(_moved(name))
-        if len(moved):
-            ours, theirs = (Decimal(moved[of(name, side)].sum()) for side in SIDES)
-            gap = money.total((ours, -theirs))
-            found[name] = (len(moved), gap)
-    return found
 
 
 def _zero(scale: int) -> nw.Expr:

@@ -70,6 +70,21 @@ def _millionths(column: pl.Expr) -> pl.Expr:
     return column.cast(pl.Decimal(38, 6)).to_physical()
 
 
+def round_half_up(amounts: pl.Expr, scale: int) -> pl.Expr:
+    """Decimals of that scale, half away from zero: a refund is rounded as what it takes back."""
+    # Polars' own default, and its cast to fewer decimals, round half to even.
+    return amounts.round(scale, mode="half_away_from_zero").cast(pl.Decimal(38, scale))
+
+
+def exact_product(left: pl.Expr, right: pl.Expr, decimals: int, scale: int) -> pl.Expr:
+    """Decimal times Decimal, which have so many `decimals` together, rounded once to `scale`.
+
+    Where the digits do not fit Decimal(38) a PolarsError is raised at work.
+    """
+    # Polars rounds a product to the scale of its left side, which here holds every digit.
+    return round_half_up(left.cast(pl.Decimal(38, decimals)) * right, scale)
+
+
 def total(values: Iterable[Decimal | None]) -> Decimal:
     """The exact sum; absent values add nothing."""
     result = Decimal(0)

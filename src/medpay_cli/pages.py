@@ -1,13 +1,16 @@
-"""What `list`, `show` and `explain` say of a layout, dialect, recipe or rule."""
+"""What `list`, `show` and `explain` say of a layout, dialect, mapping, recipe or rule."""
 
 from __future__ import annotations
 
+import csv
 import json
+from collections.abc import Iterator, Mapping
 
-from medpay_cli import config, dialects, layouts, messages
-from medpay_cli.config import Kind
+from medpay_cli import config, dialects, layouts, mappings, messages
+from medpay_cli.config import Document, Kind
 from medpay_cli.layouts import Field
 from medpay_cli.messages import Language
+from medpay_cli.plans import WAYS, Plan
 
 
 def listed(kind: Kind, lang: Language) -> list[tuple[str, str]]:
@@ -27,9 +30,12 @@ def title(kind: Kind, name: str, lang: Language) -> str:
 
 
 def page(kind: str, name: str, lang: Language) -> str:
-    """The page of one file: the fields of a layout, a rule in words, the data of everything else."""
+    """The page of one file: the fields of a layout, the coverage of a mapping, a rule in words, the data of everything
+    else."""
     if kind == "layout":
         return _layout(name, lang)
+    if kind == "mapping" and mappings.load(name).source:
+        return _mapping(name, lang)
     if kind == "rule":
         return _rule(name, lang)
     if kind == "dialect" and ":" in name and not name.endswith(config.DIALECT.suffix):
@@ -51,14 +57,57 @@ def _layout(name: str, lang: Language) -> str:
         ]
         for field in layout.fields
     ]
-    widths = [max(messages.wide(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
-    lines = [
-        "  ".join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [heads, *rows]
-    ]
+    lines = _table([heads, *rows])
     key = ", ".join(layout.key) or "-"
     described = layout.schema.get("x-en" if lang == "en" else "title", "")
-    return "\n".join([f"{layout.id}  {described}", f"{words['keys']}: {key}", "", *lines, ""])
+    unique = (f"{words['unique']}: {', '.join(names)}" for names in layout.unique)
+    return "\n".join([f"{layout.id}  {described}", f"{words['keys']}: {key}", *unique, "", *lines, ""])
+
+
+def _mapping(name: str, lang: Language) -> str:
+    """Every target column and where it comes from, and how many come from where."""
+    found, words = mappings.load(name), messages.labels(lang)
+    texts = [
+        _plan(plan, document, words, lang)
+        for plan, document in zip(mappings.checked(name), list(found.nodes.values()) or [found.document], strict=True)
+    ]
+    return "\n".join([str(found.document["title"][lang]), "", *texts])
+
+
+def _plan(plan: Plan, document: Document, words: dict[str, str], lang: Language) -> str:
+    unfilled = plan.unfilled or {}
+    rows = [
+        [
+            one.name,
+            words[one.way],
+            " ".join((one.said or unfilled.get(one.name, "")).split()),
+            _title(plan, one.name, lang),
+        ]
+        for one in plan.columns
+    ]
+    counted = [(way, sum(one.way == way for one in plan.columns)) for way in WAYS]
+    counts = ", ".join(f"{words[way]} {count}" for way, count in counted)
+    source = (plan.before or plan).source.id
+    lines = [
+        f"{source} → {plan.target.id}",
+        f"{len(plan.columns)}: {counts}",
+        *([f"{words['only_where']}: {document['where']}"] if "where" in document else []),
+        *([f"{words['grouped_by']}: {', '.join(document['group'])}"] if "group" in document else []),
+        "",
+        *_table([[words["field"], words["from"], words["expression"], words["title"]], *rows]),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _title(plan: Plan, name: str, lang: Language) -> str:
+    field = plan.target.field(name)
+    return field.title(lang) if field else name
+
+
+def _table(rows: list[list[str]]) -> list[str]:
+    widths = [max(messages.wide(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _rule(name: str, lang: Language) -> str:
@@ -70,8 +119,52 @@ def _rule(name: str, lang: Language) -> str:
         f"{words['why']}: {rule['why'][lang]}",
         f"{words['fix']}: {rule['fix'][lang]}",
         f"{words['source']}: {rule['source']}",
+        *_example(rule, lang, words),
         "",
     ])  # fmt: skip
+
+
+def _example(rule: config.Document, lang: Language, words: dict[str, str]) -> Iterator[str]:
+    """What a rule finds, and what is right instead: a record, tables of several, or a sample with such a fault."""
+    example = rule.get("example", {})
+    if "sample" in example:
+        layout, indent = example["sample"], " " * (messages.wide(words["to_try"]) + 2)
+        plant = f"--records 20 --seed 1 --broken {rule['code']} -o broken.txt"
+        yield f"{words['to_try']}: medpay sample {layout} {plant}"
+        yield f"{indent}medpay validate broken.txt --layout {layout}"
+    elif "record" in example:
+        record, name = example["record"], example["field"]
+        yield f"{words['example']}: {example['layout']} {_pairs(record)}"
+        yield f"  -> {_message(rule, lang, example['layout'], name, record.get(name), example['expected'])}"
+        yield f"{words['corrected']}: {_pairs(example['right'])}"
+    elif example:
+        tables = {kind: table for kind, table in example.items() if isinstance(table, str) and "\n" in table}
+        kind, table = next(iter(tables.items()))
+        yield f"{words['example']}:"
+        yield from _tables(tables)
+        heads, *rows = csv.reader(table.strip("\n").splitlines())
+        name, at = example["field"], words["row"].replace("#", str(example["row"]))
+        value = dict(zip(heads, rows[example["row"] - 1], strict=True)).get(name)
+        yield f"  -> {at}: {_message(rule, lang, kind, name, value, example['expected'])}"
+        yield f"{words['corrected']}:"
+        yield from _tables(example["right"])
+
+
+def _tables(tables: Mapping[str, str]) -> Iterator[str]:
+    for kind, table in tables.items():
+        yield f"  {kind}"
+        yield from (f"    {line}" for line in table.strip("\n").splitlines())
+
+
+def _pairs(record: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {text}" for name, text in record.items())
+
+
+def _message(rule: config.Document, lang: Language, layout: str, name: str, value: str | None, expected: str) -> str:
+    """The message of a finding, as a report words it."""
+    field = layouts.load(layout).field(name)
+    words = {"field": name, "title": field.title(lang) if field else name, "value": value or "-", "expected": expected}
+    return str(rule["message"][lang]).format(**words)
 
 
 def _type(field: Field) -> str:

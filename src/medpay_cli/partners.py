@@ -12,7 +12,8 @@ from medpay_cli import config
 from medpay_cli.config import DIALECT, Document
 from medpay_cli.errors import MedpayError
 
-FILE = "medpay.toml"
+# What amounts and days mean where a partner does not say otherwise.
+USUAL = {"acct_mulaid": "inside", "count": "rows", "enddate": "inclusive"}
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Profile:
 
     tolerance: Mapping[str, Decimal] = field(default_factory=dict)
     severity: Mapping[str, str] = field(default_factory=dict)
-    conventions: Mapping[str, str] = field(default_factory=lambda: {"acct_mulaid": "inside", "count": "rows"})
+    conventions: Mapping[str, str] = field(default_factory=lambda: dict(USUAL))
     not_judged: str = "listed"
 
 
@@ -43,7 +44,7 @@ def load(name: str | None, file: Path | None = None) -> Partner | None:
     A key of `[partners.NAME.dialects.DIALECT]` takes the place of the dialect's whole key. Raises MedpayError for an
     unknown partner, dialect or key, and for a dialect that is none any more.
     """
-    path = file or Path(FILE)
+    path = file or Path(config.FILE)
     if name is None and file is None:
         return None
     document = config.parse(path)

@@ -17,7 +17,7 @@ COMMENT = (
     "numbers and our formats money, decimal, date and datetime (named in x-format) are patterns: an amount has no plus "
     "sign, exponent, separators or leading zeros, at most x-digits digits, x-scale of them after the point. Patterns "
     "are anchored and ASCII. What text cannot be compared with stands in x-minimum and x-maximum and is not asserted "
-    "here. x-key names the fields that no two records of a file share."
+    "here. x-key names the fields that no two records of a file share, x-unique others that they do not share together."
 )
 
 
@@ -27,7 +27,7 @@ def published(name: str, form: str) -> str:
 
 
 def _json_schema(layout: Layout) -> str:
-    described = ("title", "x-en", "description", "x-source", "x-note", "x-confidence", "x-key")
+    described = ("title", "x-en", "description", "x-source", "x-note", "x-confidence", "x-key", "x-unique")
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"medpay:published/{layout.id}",

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import BinaryIO
 
-import polars as pl
-
-from medpay_cli import files, matching, money, reports, screening
+from medpay_cli import engines, files, matching, money, pairing, reports
+from medpay_cli.engines import Cluster
 from medpay_cli.errors import InternalError
 from medpay_cli.findings import Findings, Outcome
-from medpay_cli.judging import NOT_JUDGED, Terms
-from medpay_cli.matching import MATCHED, OURS, SIDES, THEIRS, ClassSums, Compared, Group, Matched, Reconciliation, Side
+from medpay_cli.formats import archive
+from medpay_cli.judging import Terms
+from medpay_cli.matching import MATCHED, OURS, SIDES, THEIRS, ClassSums, Compared, Group, Reconciliation, Side
 from medpay_cli.partners import Partner
 from medpay_cli.recipes import Recipe
 from medpay_cli.reports import Style, statement
-from medpay_cli.screening import WHOLE, Flags
 from medpay_cli.sides import ReadSide, read
 
 QUIET = {MATCHED, "reversed", "timing"}
@@ -34,60 +34,75 @@ def reconcile(
     tolerance: Mapping[str, Decimal] | None = None,
     accepted_only: bool = False,
     partner: Mapping[str, Partner] | None = None,
+    engine: str = engines.POLARS,
+    cluster: Cluster | None = None,
+    memory_limit: int | None = None,
 ) -> Reconciliation:
     """Match the two files in `sides` (side name → PATH) as the recipe says; amounts in yuan.
 
     `layout` and `dialect` replace the recipe's own for a side, `tolerance` a column's; a side is read on its `terms`,
-    its dialect as its `partner` writes it.
+    its dialect as its `partner` writes it. The `engine` (of engines.NAMES) never changes what is found; it keeps within
+    so many bytes of memory, Spark on the `cluster`.
     Wrong data is in the result; raises MedpayError for what cannot be done as asked, InternalError where the bridge
     does not tie.
     """
-    take = screening.fingerprinting(recipe.key, (*recipe.amounts, *recipe.compare))
-    both = {
-        name: read(
-            one.told(*(option.get(one.name) for option in (layout or {}, dialect or {}))),
-            sides[one.name],
-            (terms or {}).get(one.name) or Terms(),
-            recipe,
-            take,
-            (partner or {}).get(one.name),
+    held, limit = cluster or Cluster(), memory_limit or engines.memory()
+    name = engines.chosen(engine, held, sum(map(archive.size, sides.values())), limit)
+    with pairing.opened(name, recipe, held, limit) as pair:
+        both = {
+            name: read(
+                one.told(*(option.get(one.name) for option in (layout or {}, dialect or {}))),
+                sides[one.name],
+                (terms or {}).get(one.name) or Terms(),
+                recipe,
+                pair.take,
+                (partner or {}).get(one.name),
+            )
+            for name, one in zip(SIDES, recipe.sides, strict=True)
+        }
+        compared = Compared(
+            key=recipe.key,
+            amounts={name: max(one.scales[name] for one in both.values()) for name in recipe.amounts},
+            statuses=recipe.compare,
+            tolerance={**recipe.tolerance, **(tolerance or {})},
+            absent_is_zero=recipe.absent_is_zero,
         )
-        for name, one in zip(SIDES, recipe.sides, strict=True)
-    }
-    compared = Compared(
-        key=recipe.key,
-        amounts={name: max(one.scales[name] for one in both.values()) for name in recipe.amounts},
-        statuses=recipe.compare,
-        tolerance={**recipe.tolerance, **(tolerance or {})},
-        absent_is_zero=recipe.absent_is_zero,
+        left_out = sum(one.unreadable for one in both.values())
+        is_matched = all(one.is_judged for one in both.values()) and (accepted_only or not left_out)
+        unmatched = _unmatched(name, recipe, both, compared, noted=_noted(both, shown=not is_matched))
+        if not is_matched:
+            return unmatched
+        matched = pair.match(both[OURS], both[THEIRS], compared)
+    prove(unmatched.sides, matched.classes, compared)
+    differs = any(sums.keys for name, sums in matched.classes.items() if name not in QUIET)
+    return replace(
+        unmatched,
+        sides=tuple(replace(side, keys=matched.keys[name]) for side, name in zip(unmatched.sides, SIDES, strict=True)),
+        classes=matched.classes,
+        differences=pairing.joined(matched, compared),
+        exit_code=int(differs or left_out > 0),
+        incomplete="accepted_only" if left_out else None,
+        seconds=pair.seconds,
     )
-    left_out = sum(one.unreadable for one in both.values())
-    result = Reconciliation(
+
+
+def _unmatched(
+    engine: str, recipe: Recipe, both: Mapping[str, ReadSide], compared: Compared, noted: Outcome
+) -> Reconciliation:
+    """What is known before the matching."""
+    return Reconciliation(
         recipe=recipe.name,
-        engine="polars",
+        engine=engine,
         compared=compared,
         sides=tuple(_side(one, compared) for one in both.values()),
-        counts=[{"side": one.side.name, **row} for one in both.values() for row in one.made.findings.counted()],
+        counts=[{"side": one.side.name, **row} for one in both.values() for row in one.findings.counted()],
         groups=_groups(both, recipe.groups, compared),
         classes=None,
         differences=None,
         advice=recipe.advice,
         exit_code=3,
-        noted=_noted(both),
+        noted=noted,
         incomplete="unreadable_records",
-    )
-    if any(one.made.verdict.verdict == NOT_JUDGED for one in both.values()) or (left_out and not accepted_only):
-        return result
-    matched = _match(both, compared)
-    prove(result.sides, matched.classes, compared)
-    differs = any(sums.keys for name, sums in matched.classes.items() if name not in QUIET)
-    return replace(
-        result,
-        sides=tuple(replace(side, keys=matched.keys[name]) for side, name in zip(result.sides, SIDES, strict=True)),
-        classes=matched.classes,
-        differences=matched.listed,
-        exit_code=int(differs or left_out > 0),
-        incomplete="accepted_only" if left_out else None,
     )
 
 
@@ -105,30 +120,28 @@ def prove(sides: tuple[Side, ...], classes: Mapping[str, ClassSums], compared: C
 
 def folder_files(folder: Path) -> tuple[Path, ...]:
     """What `write_folder` writes into a folder."""
-    return tuple(folder / name for name in ("differences.csv", "differences.parquet", "summary.json"))
+    names = ("differences.csv", "differences.parquet", "report.html", "report.xlsx", "summary.json")
+    return tuple(folder / name for name in names)
 
 
 def write_folder(result: Reconciliation, folder: Path, style: Style) -> None:
-    """Write summary.json, differences.csv and differences.parquet into a folder, made where it is missing."""
+    """Write the summary, the differences and both reports into a folder, made where it is missing."""
     with files.storage(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    contents: dict[str, bytes] = {}
-    if result.differences is not None:
-        rows = statement.differences(result, style.lang)
-        # Polars writes to memory: a disk that fills up under it is no error that it can name.
-        for name, write in (
-            ("differences.csv", statement.as_text(rows).write_csv),
-            ("differences.parquet", rows.write_parquet),
-        ):
-            buffer = io.BytesIO()
-            write(buffer)
-            contents[name] = buffer.getvalue()
-    buffer = io.BytesIO()
-    reports.write(result, "json", buffer, style)
-    contents["summary.json"] = buffer.getvalue()
-    with files.together(*(folder / name for name in contents)) as outputs:
-        for out, content in zip(outputs, contents.values(), strict=True):
-            out.write(content)
+    paths = folder_files(folder)
+    paths = paths if result.differences is not None else paths[2:]
+    with files.together(*paths) as outputs:
+        *lists, page, book, summary = outputs
+        if result.differences is not None:
+            rows = statement.differences(result, style)
+            # Polars writes to memory: a disk that fills up under it is no error that it can name.
+            writers: tuple[Callable[[BinaryIO], object], ...] = (statement.as_text(rows).write_csv, rows.write_parquet)
+            for out, write in zip(lists, writers, strict=True):
+                buffer = io.BytesIO()
+                write(buffer)
+                out.write(buffer.getbuffer())
+        for out, form in ((page, "html"), (book, "xlsx"), (summary, "json")):
+            reports.write(result, form, out, style)
 
 
 def _side(side: ReadSide, compared: Compared) -> Side:
@@ -137,12 +150,13 @@ def _side(side: ReadSide, compared: Compared) -> Side:
         name=side.side.name,
         title=side.side.title,
         path=side.path,
-        layout=side.made.verdict.layout,
-        dialect=side.made.verdict.dialect,
+        layout=side.verdicts[0].layout,
+        dialect=side.verdicts[0].dialect,
         records=side.records,
         keys=None,
         amounts={name: side.amounts[name] for name in compared.amounts},
-        partner=side.made.verdict.partner,
+        partner=side.verdicts[0].partner,
+        beside=tuple(side.beside),
     )
 
 
@@ -161,77 +175,17 @@ def _groups(both: Mapping[str, ReadSide], by: tuple[str, ...], compared: Compare
     return [found[values] for values in sorted(found, key=lambda values: tuple(value or "" for value in values))]
 
 
-@dataclass(frozen=True)
-class _Aside:
-    """What one side has set aside: all of it less what is left, so each side is counted on its own."""
-
-    records: int
-    sums: dict[str, Decimal]
-    checksum: int
-
-    @classmethod
-    def of(cls, side: ReadSide, wanted: Flags, left: pl.DataFrame) -> _Aside:
-        remaining = left.select(*side.amounts).sum().row(0, named=True)
-        return cls(
-            records=side.records - left.height,
-            sums={name: money.total((amount, -remaining[name])) for name, amount in side.amounts.items()},
-            checksum=side.prints.checksum((side.prints.states == WHOLE) & ~wanted),
-        )
-
-
-def _match(both: Mapping[str, ReadSide], compared: Compared) -> Matched:
-    """Clean pairs are set aside by their fingerprints, the rest is read again and matched exactly."""
-    ours, theirs = both[OURS], both[THEIRS]
-    # A fingerprint is taken of an amount's digits alone: of other scales they say nothing.
-    wanted = (
-        screening.candidates(ours.prints, theirs.prints)
-        if ours.decimals == theirs.decimals
-        else (screening.everything(ours.prints), screening.everything(theirs.prints))
-    )
-    left = [side.exact(some, compared.amounts) for side, some in zip((ours, theirs), wanted, strict=True)]
-    aside, others = (_Aside.of(side, some, rest) for side, some, rest in zip((ours, theirs), wanted, left, strict=True))
-    if aside != others:
-        # The proof fails: exact matching takes over.
-        left = [side.exact(screening.everything(side.prints), compared.amounts) for side in (ours, theirs)]
-        aside = replace(aside, records=0, sums=dict.fromkeys(aside.sums, Decimal(0)))
-    matched = matching.match(left[0].lazy(), left[1].lazy(), compared)
-    clean = ClassSums(
-        keys=aside.records,
-        records=dict.fromkeys(SIDES, aside.records),
-        amounts={name: dict.fromkeys(SIDES, amount) for name, amount in aside.sums.items()},
-    )
-    matched.classes.setdefault(MATCHED, ClassSums()).add(clean)
-    listed = matched.listed
-    for side, records in zip(SIDES, left, strict=True):
-        listed = _joined(listed, records, side, compared)
-    return replace(matched, listed=listed, keys={side: keys + aside.records for side, keys in matched.keys.items()})
-
-
-def _joined(shown: pl.DataFrame, records: pl.DataFrame, side: str, compared: Compared) -> pl.DataFrame:
-    """Where a side has several records of a key: its different statuses joined by `;`, sorted."""
-    repeated = shown.filter(matching.REPEATED).select(compared.key)
-    if repeated.is_empty() or not compared.statuses:
-        return shown
-    words = {name: pl.col(name).drop_nulls().unique().sort().str.join(";") for name in compared.statuses}
-    joined = (
-        records.join(repeated, on=compared.key, how="semi")
-        .group_by(compared.key)
-        .agg(pl.when(word != "").then(word).alias(matching.of(name, side)) for name, word in words.items())
-    )
-    return shown.update(joined, on=list(compared.key), how="left")
-
-
-def _noted(both: Mapping[str, ReadSide]) -> Outcome:
-    """What was found while the sides were read."""
+def _noted(both: Mapping[str, ReadSide], shown: bool) -> Outcome:
+    """What was found while the sides were read; a report only shows it where nothing was matched."""
     together = Findings()
-    for side in both.values():
-        together.extend(side.made.findings)
+    for side in both.values() if shown else ():
+        together.extend(side.findings)
     fields = [field for side in both.values() for field in side.layout.fields]
     return Outcome(
-        files=[side.made.verdict for side in both.values()],
+        files=[verdict for side in both.values() for verdict in side.verdicts],
         findings=together,
         exit_code=0,
         titles={field.name: (field.title("zh"), field.title("en")) for field in fields},
         sensitivity={field.name: field.sensitivity for field in fields if field.sensitivity},
-        plain=frozenset(field.name for field in fields if not field.is_text or field.codes or field.form),
+        plain=frozenset(field.name for field in fields if field.is_plain),
     )

@@ -1,4 +1,4 @@
-"""Keys that stand in several records of a file, found in bounded memory.
+"""Keys that stand in several records of a file or of its parts, found in bounded memory.
 
 Every record leaves a 64-bit fingerprint of its key. Fingerprints that occur twice name candidates, and the text of the
 candidates' keys decides: a fingerprint is never evidence. A key with an empty part is never a repeated one.
@@ -31,23 +31,23 @@ class Keys:
     """The keys of a file, record by record."""
 
     def __init__(self, key: tuple[str, ...]) -> None:
-        self._key = key
+        self.names = key
         # Drawn anew for every run, so that nobody can prepare keys with equal fingerprints.
         self._seeds = [secrets.randbits(63) for _ in key]
         self._spool = files.spool()
-        self._count = 0
+        self.count = 0
 
-    def clear(self) -> None:
-        """Forget every record."""
-        self._spool.seek(0)
+    def cut(self, count: int) -> None:
+        """Forget every record but the first ones."""
+        self._spool.seek(8 * count)
         self._spool.truncate()
-        self._count = 0
+        self.count = count
 
     def fingerprints(self, text: pl.DataFrame) -> Words:
         """One per record; 0 where a part of the key is empty."""
-        whole = pl.all_horizontal(pl.col(name).is_not_null() for name in self._key)
+        whole = pl.all_horizontal(pl.col(name).is_not_null() for name in self.names)
         # UInt64 wraps; each hash has a seed of its own.
-        mixed = pl.sum_horizontal(pl.col(name).hash(seed) for name, seed in zip(self._key, self._seeds, strict=True))
+        mixed = pl.sum_horizontal(pl.col(name).hash(seed) for name, seed in zip(self.names, self._seeds, strict=True))
         words: Words = text.select(pl.when(whole).then(mixed | 1).otherwise(0).cast(pl.UInt64)).to_series().to_numpy()
         return words
 
@@ -55,12 +55,19 @@ class Keys:
         """Take in the fingerprints of some records."""
         self._spool.seek(0, SEEK_END)
         self._spool.write(fingerprints.tobytes())
-        self._count += len(fingerprints)
+        self.count += len(fingerprints)
+
+    def forget(self, records: Flags) -> None:
+        """These records have no key any more."""
+        blocks = list(self._blocks())
+        self.cut(0)
+        for block in blocks:
+            self.add(np.where(records[self.count : self.count + len(block)], np.uint64(0), block))
 
     def repeated(self) -> Flags | None:
         """A filter that lets every repeated key through and few others; None where no key is repeated."""
         found = np.zeros(1 << BITS, np.bool_)
-        rounds = 1 + self._count // AT_ONCE
+        rounds = 1 + self.count // AT_ONCE
         for number in range(rounds):
             words = np.concatenate([_of_round(block, number, rounds) for block in self._blocks()])
             words.sort()
@@ -84,35 +91,46 @@ class Keys:
 
 
 class Candidates:
-    """The records that the filter let through, in file order, and their keys once more by fingerprint."""
+    """The records that the filter let through, file by file in order, and their keys once more by fingerprint."""
 
     PARTS = 16
 
     def __init__(self, key: tuple[str, ...]) -> None:
-        self._key = key
-        self._records = Frames()
+        self.names = key
+        # Per file, and the number of records of each.
+        self._records: list[Frames] = []
+        self._counts: list[int] = []
         self._by_mark = [Frames() for _ in range(self.PARTS)]
 
+    def begin(self, records: int) -> None:
+        """Go on to the next file, which has so many records."""
+        self._records.append(Frames())
+        self._counts.append(records)
+
     def add(self, records: pl.DataFrame) -> None:
-        """Take in records: CANDIDATE_ROW, MARK (the fingerprint), the columns of the key, and others."""
-        self._records.add(records)
-        keys = records.select(CANDIDATE_ROW, *self._key)
+        """Take in records of the file: CANDIDATE_ROW, MARK (the fingerprint), the columns of the key, and others."""
+        self._records[-1].add(records)
+        before = sum(self._counts[:-1])
+        keys = records.select(pl.col(CANDIDATE_ROW) + before, *self.names)
         part = records[MARK] // 2 % self.PARTS  # the lowest bit is always set
         for number, frames in enumerate(self._by_mark):
             frames.add(keys.filter(part == number))
 
-    def __iter__(self) -> Iterator[pl.DataFrame]:
-        return iter(self._records)
+    def parts(self) -> list[Iterator[pl.DataFrame]]:
+        """The records of each file."""
+        return [iter(frames) for frames in self._records]
 
-    def times(self, records: int) -> Times:
-        """How often the key of each candidate stands in the file, by row (from 1); 0 for all other records."""
-        counted = np.zeros(records + 1, np.uint32)
+    def times(self) -> list[Times]:
+        """How often the key of each candidate stands in all files, by row (from 1) of its file; 0 for other records."""
+        counted = np.zeros(sum(self._counts) + 1, np.uint32)
         for frames in self._by_mark:
             parts = list(frames)
             if parts:
-                rows = pl.concat(parts).select(CANDIDATE_ROW, pl.len().over(self._key).alias(MARK))
+                rows = pl.concat(parts).select(CANDIDATE_ROW, pl.len().over(self.names).alias(MARK))
                 counted[rows[CANDIDATE_ROW].to_numpy()] = rows[MARK].to_numpy()
-        return counted
+        # Row 0 stands for no record.
+        ends = np.cumsum(self._counts)
+        return [counted[end - count : end + 1] for count, end in zip(self._counts, ends.tolist(), strict=True)]
 
 
 def _of_round(words: Words, number: int, rounds: int) -> Words:

@@ -1,85 +1,160 @@
 """Screening: set aside, by fingerprints, the keys that stand once on each side with the same content.
 
 Two 64-bit fingerprints of each record, one of the key and one of everything compared (the key again, under another
-seed), so a difference could only hide behind 128 equal bits. They are never the only evidence: what is set aside
-must also tie by count, by every sum and by a checksum of its fingerprints, otherwise nothing is set aside.
+seed). They are never the only evidence: what is set aside must also tie by count, by every sum and by the sum of a
+third fingerprint of everything, taken under other seeds and not kept; otherwise nothing is set aside. So two different
+keys, or two different records of one key, could only pass for the same behind 128 equal bits.
 """
 
 from __future__ import annotations
 
+import operator
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 Words = np.ndarray[tuple[int], np.dtype[np.uint64]]
 Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
+Rows = np.ndarray[tuple[int], np.dtype[np.unsignedinteger[Any]]]
 States = np.ndarray[tuple[int], np.dtype[np.uint8]]
 # What a record is to the matching: left out (it cannot be read), without a whole key, or one that can be paired.
 LEFT_OUT, LONE, WHOLE = 0, 1, 2
+_PART = "\x1fpart"
 
 
 @dataclass(frozen=True)
 class Prints:
-    """What is kept of a side's records, one after the other: 17 bytes of each."""
+    """What is kept of a side's records, one after the other: 17 bytes of each, or one where they are too many to be
+    screened. `checksum` sums the third fingerprint of those that can be read."""
 
     states: States
     keys: Words
     contents: Words
+    checksum: int = 0
+
+    @classmethod
+    def none(cls, records: int) -> Prints:
+        """Of so many records that nobody screens."""
+        return cls(np.full(records, WHOLE, np.uint8), np.empty(0, np.uint64), np.empty(0, np.uint64))
 
     @classmethod
     def joined(cls, parts: Iterable[Prints]) -> Prints:
         """All of them in one."""
-        nothing = Prints(np.empty(0, np.uint8), np.empty(0, np.uint64), np.empty(0, np.uint64))
-        every = [nothing, *parts]
-        return Prints(
+        every = [cls.none(0), *parts]
+        whole = every if all(part.is_whole for part in every) else every[:1]
+        return cls(
             np.concatenate([part.states for part in every]),
-            np.concatenate([part.keys for part in every]),
-            np.concatenate([part.contents for part in every]),
+            np.concatenate([part.keys for part in whole]),
+            np.concatenate([part.contents for part in whole]),
+            sum(part.checksum for part in every) % 2**64,
         )
 
-    def checksum(self, chosen: Flags) -> int:
-        """A sum over (key fingerprint, content fingerprint) that a wrong pairing would change."""
-        return int((self.keys[chosen] * (self.contents[chosen] | np.uint64(1))).sum())
+    @property
+    def is_whole(self) -> bool:
+        """Whether there are fingerprints of every record."""
+        return len(self.keys) == len(self.states)
+
+    def placed(self, rows: Rows, records: int) -> Prints:
+        """The same among all records of a batch, of which these rows can be read."""
+        if len(rows) == records:
+            return self
+        states = np.full(records, LEFT_OUT, np.uint8)
+        states[rows] = self.states
+        if not self.is_whole:
+            return replace(self, states=states)
+        keys, contents = np.zeros(records, np.uint64), np.zeros(records, np.uint64)
+        keys[rows], contents[rows] = self.keys, self.contents
+        return replace(self, states=states, keys=keys, contents=contents)
 
 
-def fingerprinting(key: tuple[str, ...], others: tuple[str, ...]) -> Callable[[pl.DataFrame], Prints]:
-    """A function that takes the fingerprints of records.
+class Screen:
+    """Takes the fingerprints of typed records, of so many at most.
 
     The seeds are drawn anew for every run, so that nobody can prepare two records with equal fingerprints.
     """
-    seeds = iter([secrets.randbits(63) for _ in range(2 * len(key) + len(others))])
-    complete = pl.all_horizontal(pl.col(name).is_not_null() for name in key)
-    of_key = [pl.col(name).hash(next(seeds)) for name in key]
-    of_content = [pl.col(name).hash(next(seeds)) for name in (*key, *others)]
 
-    def prints(records: pl.DataFrame) -> Prints:
-        found = records.select(
-            _mixed(of_key).alias("key"), _mixed(of_content).alias("content"), complete.alias("whole")
-        )
+    def __init__(self, key: tuple[str, ...], others: tuple[str, ...], most: int) -> None:
+        self._most = most
+        self._whole = pl.all_horizontal(pl.col(name).is_not_null() for name in key)
+        self._key, self._content, third = (_mixed(names) for names in (key, (*key, *others), (*key, *others)))
+        # Hashed once more: in a sum of sums nobody would see that two records have each other's amounts.
+        self._third = third.hash(secrets.randbits(63))
+
+    def take(self, records: pl.DataFrame) -> Prints:
+        """The fingerprints of some records; too many have none but the third."""
+        self._most -= records.height
+        wanted = {"third": self._third.sum(), "whole": self._whole}
+        if self._most >= 0:
+            wanted |= {"key": self._key, "content": self._content}
+        found = records.select(word.alias(name) for name, word in wanted.items())
         states = np.where(found["whole"].to_numpy(), WHOLE, LONE).astype(np.uint8)
-        return Prints(states, found["key"].to_numpy(), found["content"].to_numpy())
+        nothing = pl.Series([], dtype=pl.UInt64)
+        keys, contents = (found[name] if name in found.columns else nothing for name in ("key", "content"))
+        checksum = int(found["third"][0]) if found.height else 0
+        return Prints(states, keys.to_numpy(), contents.to_numpy(), checksum)
 
-    return prints
+    def checksum(self, records: pl.DataFrame) -> int:
+        """The sum of the third fingerprint of some records."""
+        return int(records.select(self._third.sum()).item() or 0)
+
+    def divided(self, records: pl.DataFrame, parts: int) -> Iterator[tuple[int, pl.DataFrame]]:
+        """The records by the number of their part; those of one key, of either side, are in the same one."""
+        numbered = records.with_columns((self._key % parts).alias(_PART))
+        for (number,), some in numbered.partition_by(_PART, as_dict=True, include_key=False).items():
+            yield int(number), some
 
 
 def candidates(ours: Prints, theirs: Prints) -> tuple[Flags, Flags]:
-    """Which records of each side have to be matched exactly: the rest are pairs, if the proof holds."""
+    """Which records of each side have to be matched exactly: the rest are pairs, if the proof holds.
+
+    Some more may be among them, but then all records of their key are.
+    """
     sides = (ours, theirs)
     with ThreadPoolExecutor(2) as pool:  # numpy sorts without the interpreter's lock
         sorting = [
             pool.submit(_not_once_each, *(words[side.states == WHOLE] for side, words in zip(sides, both, strict=True)))
             for both in ((ours.keys, theirs.keys), (ours.contents, theirs.contents))
         ]
-        odd, other = (task.result() for task in sorting)
+        odd, other = (_Filter.of(task.result(), len(ours.keys) + len(theirs.keys)) for task in sorting)
     # A record whose content is odd takes every record of its key with it.
-    taken = [side.keys[_in(side.contents, other)] for side in sides]
-    odd = np.union1d(odd, np.concatenate(taken) | np.uint64(1))
-    mine, their_own = ((side.states == LONE) | ((side.states == WHOLE) & _in(side.keys, odd)) for side in sides)
+    for side in sides:
+        odd.add(side.keys[other.has(side.contents)])
+    mine, their_own = ((side.states == LONE) | ((side.states == WHOLE) & odd.has(side.keys)) for side in sides)
     return mine, their_own
+
+
+class _Filter:
+    """Lets through all fingerprints that were put into it, and a few others."""
+
+    # So many times as many places as fingerprints; more do not fit a processor's cache for long.
+    ROOM, LEAST, MOST = 32, 16, 28
+
+    def __init__(self, bits: int) -> None:
+        self._shift = np.uint64(64 - bits)
+        self._found = np.zeros(1 << bits, np.bool_)
+
+    @classmethod
+    def of(cls, words: Words, records: int) -> _Filter:
+        """With these in it, and room for the keys of as many odd contents, at most one per record."""
+        expected = min(2 * len(words), records) * cls.ROOM
+        made = cls(min(max(expected.bit_length(), cls.LEAST), cls.MOST))
+        made.add(words)
+        return made
+
+    def add(self, words: Words) -> None:
+        """Put fingerprints into it."""
+        self._found[words >> self._shift] = True
+
+    def has(self, words: Words) -> Flags:
+        """Which of them are let through."""
+        found: Flags = self._found[words >> self._shift]
+        return found
 
 
 def everything(side: Prints) -> Flags:
@@ -88,15 +163,14 @@ def everything(side: Prints) -> Flags:
     return readable
 
 
-def _mixed(hashes: list[pl.Expr]) -> pl.Expr:
-    mixed = hashes[0]
-    for one in hashes[1:]:
-        mixed = mixed + one  # UInt64 wraps; each hash has a seed of its own
-    return mixed
+def _mixed(names: tuple[str, ...]) -> pl.Expr:
+    """A fingerprint of some columns; UInt64 wraps, and each hash has a seed of its own."""
+    mixed = [pl.col(name).hash(secrets.randbits(63)) for name in names]
+    return reduce(operator.add, mixed)
 
 
 def _not_once_each(ours: Words, theirs: Words) -> Words:
-    """The fingerprints (lowest bit set) that do not stand exactly once on each side."""
+    """The fingerprints (but for the lowest bit) that do not stand exactly once on each side."""
     one = np.uint64(1)
     sorted_ = np.concatenate([ours & ~one, theirs | one])
     sorted_.sort()
@@ -111,9 +185,5 @@ def _not_once_each(ours: Words, theirs: Words) -> Words:
     clean = np.zeros(len(sorted_), bool)
     clean[:-1] = pair
     clean[1:] |= pair
-    return np.unique(sorted_[~clean])
-
-
-def _in(fingerprints: Words, odd: Words) -> Flags:
-    found: Flags = pl.Series(fingerprints | np.uint64(1)).is_in(pl.Series(odd, dtype=pl.UInt64).implode()).to_numpy()
-    return found
+    odd: Words = sorted_[~clean]
+    return odd

@@ -1,22 +1,25 @@
-"""One side of a reconcile: read strictly, kept as fingerprints and sums, read again where records matter one by one."""
+"""One side of a reconcile, a file or its parts: read strictly, kept as fingerprints and sums, read again where records
+matter one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
-from medpay_cli import checks, dialects, formats, judging, layouts, money
+from medpay_cli import checks, dialects, files, formats, judging, layouts, money
 from medpay_cli.checks import Flagged
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.files import Source
+from medpay_cli.findings import FileVerdict, Findings
 from medpay_cli.formats import ROW, Batch, archive
 from medpay_cli.formats.archive import Input
+from medpay_cli.formats.encoding import agreed
 from medpay_cli.formats.text.header import delimiter_for
 from medpay_cli.judging import NOT_JUDGED, Judgement, Terms
 from medpay_cli.layouts import Layout
@@ -30,58 +33,83 @@ from medpay_cli.screening import LEFT_OUT, Flags, Prints
 AD_HOC_DIGITS, MOST_DECIMALS, LEAST_DECIMALS = 20, 6, 2
 
 
+# What becomes of the typed records of a batch: fingerprints, or a file for an engine.
+Take = Callable[[pl.DataFrame], Prints | Path]
+
+
 @dataclass(frozen=True)
 class _Typed:
-    """One batch: fingerprints, how many records cannot be read, sums of the others (in all and per group), and the
-    most decimals seen per amount."""
+    """One batch: fingerprints, how many records cannot be read, sums of the others (in all and per group), the most
+    decimals seen per amount, and where the others were written for an engine."""
 
     prints: Prints
     unreadable: int
     groups: pl.DataFrame
     decimals: dict[str, int]
+    file: Path | None
 
 
 @dataclass(frozen=True)
 class ReadSide:
-    """A side as it was read. `records` counts those that can be read, `amounts` sums them, `groups` does so per value
-    of the recipe's group columns that the side has (RECORDS, and each amount)."""
+    """A side as it was read, part by part. `records` counts those that can be read, `amounts` sums them, `groups` does
+    so per value of the recipe's group columns that the side has (RECORDS, and each amount). `beside` names what stands
+    among the parts in a folder and was passed over."""
 
     side: RecipeSide
+    path: str
     layout: Layout
-    made: Judgement[_Typed | None]
+    parts: list[Judgement[_Typed | None]]
+    findings: Findings
     recipe: Recipe
     prints: Prints
+    files: list[Path]
     records: int
     unreadable: int
     groups: pl.DataFrame
     amounts: dict[str, Decimal]
     scales: dict[str, int]
+    beside: list[str] = field(default_factory=list)
 
     @property
-    def path(self) -> str:
-        """Where it was read from."""
-        verdict = self.made.verdict
-        return verdict.path if verdict.member is None else f"{verdict.path}!/{verdict.member}"
+    def verdicts(self) -> list[FileVerdict]:
+        """Those of its parts."""
+        return [part.verdict for part in self.parts]
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether all of its parts are."""
+        return all(one.verdict != NOT_JUDGED for one in self.verdicts)
 
     @property
     def decimals(self) -> dict[str, int]:
         """The scale in which each amount was read."""
         return {one.name: one.scale for one in self.layout.money if one.name in self.recipe.amounts}
 
-    def exact(self, wanted: Flags, scales: Mapping[str, int]) -> pl.DataFrame:
-        """The wanted records (of all records of the file, in order): keys, statuses, and amounts of these scales."""
-        names = dict.fromkeys((*self.recipe.key, *self.recipe.compare))
-        columns = [
-            *(_word(one, self.recipe).alias(one.name) for one in self.layout.fields if one.name in names),
-            *(
-                checks.typed(one).cast(pl.Decimal(38, scales[one.name])).alias(one.name)
-                for one in self.layout.money
-                if one.name in self.recipe.amounts
-            ),
-        ]
-        empty = pl.DataFrame(schema=dict.fromkeys(self.layout.names, pl.String)).select(columns)
-        again = self.made.again(wanted) if wanted.any() else ()
-        return pl.concat([empty, *(text.select(columns) for text in again)]).select(*names, *self.recipe.amounts)
+    @property
+    def nothing(self) -> pl.DataFrame:
+        """No records, in the columns of `exact`."""
+        empty = pl.DataFrame(schema=dict.fromkeys(self.layout.names, pl.String))
+        return empty.select(self._columns)
+
+    @property
+    def _columns(self) -> list[pl.Expr]:
+        names = (*self.recipe.key, *self.recipe.compare)
+        words = {one.name: _word(one, self.recipe).alias(one.name) for one in self.layout.fields if one.name in names}
+        amounts = {one.name: checks.typed(one).alias(one.name) for one in self.layout.money}
+        return [*(words[name] for name in names), *(amounts[name] for name in self.recipe.amounts)]
+
+    def exact(self, wanted: Flags) -> Iterator[pl.DataFrame]:
+        """The wanted records (of all records of the side, in order): keys, statuses, and amounts in their own scale."""
+        columns = self._columns
+        for text in self._again(wanted):
+            yield text.select(columns)
+
+    def _again(self, wanted: Flags) -> Iterator[pl.DataFrame]:
+        begin = 0
+        for part in self.parts:
+            some = wanted[begin : (begin := begin + part.verdict.records)]
+            if some.any():
+                yield from part.again(some)
 
 
 def read(
@@ -89,36 +117,59 @@ def read(
     path: str,
     terms: Terms,
     recipe: Recipe,
-    take: Callable[[pl.DataFrame], Prints],
+    take: Take,
     partner: Partner | None = None,
 ) -> ReadSide:
-    """Read a side on its terms, as the partner writes it; `take` takes the fingerprints.
+    """Read a side on its terms, as the partner writes it; of each batch `take` takes the fingerprints, or writes it.
 
     Raises MedpayError for what cannot be done as asked.
     """
     source = Source.parse(path)
     reading = _named(side, recipe, partner)
     used, written = reading.layout, reading.dialect
+    blank = judging.blank(Input(source.path, source.member), used, written)
     try:
-        inputs = archive.inputs(source)
-        if len(inputs) != 1:
-            raise MedpayError("one_input", path=path)
-        text = formats.prepared(inputs[0], written, terms.encoding)
-        if side.dialect is None:
-            written = replace(written, delimiter=delimiter_for(text, used.names))
+        inputs = archive.parts(source)
+        texts = [formats.prepared(one, written, terms.encoding) for one in inputs]
+        agreed(texts, terms.encoding or written.encoding)
+        if side.dialect is None and texts:
+            written = replace(written, delimiter=delimiter_for(texts[0], used.names))
+        if not texts and not terms.allow_empty:
+            raise ReadError(judging.EMPTY)
+        typed = _typing(reading, recipe, take)
+        made = (
+            # Rules say what is wrong with a record, not whether the other side has the same.
+            judging.judge_parts(texts, reading.parts, written, typed, replace(terms, with_rules=False))
+            if texts
+            else [[Judgement(blank, Findings())]]
+        )
+        beside = _beside(source, inputs)
     except ReadError as err:
-        verdict = judging.blank(Input(source.path, source.member), used, written)
-        return _gathered(side, used, judging.unreadable(verdict, err), recipe)
-    typed = _typing(reading, recipe, take)
-    # Rules say what is wrong with a record, not whether the other side has the same.
-    made = judging.judge_nodes(text, reading.parts, written, typed, replace(terms, with_rules=False))
-    matched = next(one for one in made if one.verdict.node == reading.node)
-    for other in made:
+        return _gathered(side, path, used, [judging.unreadable(blank, err)], recipe)
+    read = _gathered(side, path, used, [_one(nodes, reading.node) for nodes in made], recipe)
+    return replace(read, beside=beside)
+
+
+def _beside(source: Source, inputs: list[Input]) -> list[str]:
+    """What stands in the folder of a side and is no part. Raises ReadError F215 where the parts are others by now."""
+    folder = Path(source.path)
+    if not folder.is_dir():
+        return []
+    now, beside = archive.part_names(folder)
+    if now != [Path(one.path).name for one in inputs]:
+        raise ReadError("F215", f"{len(now)} files", f"{len(inputs)} files")
+    return [files.shown(name) for name in beside]
+
+
+def _one(nodes: list[Judgement[_Typed | None]], node: str | None) -> Judgement[_Typed | None]:
+    """The judgement on the node that is matched, with what was found of the others."""
+    matched = next((one for one in nodes if one.verdict.node == node), nodes[0])
+    for other in nodes:
         if other is not matched:
             matched.findings.extend(other.findings)
         if other.verdict.verdict == NOT_JUDGED:  # then the file is not judged
             matched.verdict.verdict = NOT_JUDGED
-    return _gathered(side, used, matched, recipe)
+    return matched
 
 
 @dataclass(frozen=True)
@@ -162,8 +213,8 @@ def _named(side: RecipeSide, recipe: Recipe, partner: Partner | None) -> _Readin
 
 
 def _typing(
-    reading: _Reading, recipe: Recipe, take: Callable[[pl.DataFrame], Prints]
-) -> Callable[[Batch, Flagged, pl.DataFrame], _Typed | None]:
+    reading: _Reading, recipe: Recipe, take: Take
+) -> Callable[[Batch, Flagged, pl.DataFrame, object], _Typed | None]:
     """The work per batch: canonical text of keys, statuses and groups beside the amounts, fingerprinted and summed."""
     layout = reading.layout
     amounts = [field for field in layout.money if field.name in recipe.amounts]
@@ -172,7 +223,7 @@ def _typing(
     groups = [name for name in recipe.groups if layout.field(name) is not None]
     lost = pl.any_horizontal(checks.is_outside(one) for one in amounts)
 
-    def typed(batch: Batch, flagged: Flagged, exact: pl.DataFrame) -> _Typed | None:
+    def typed(batch: Batch, flagged: Flagged, exact: pl.DataFrame, _: object) -> _Typed | None:
         if batch.node != reading.node:
             return None
         records = flagged.text.select(words).hstack(exact.select(one.name for one in amounts))
@@ -182,8 +233,11 @@ def _typing(
             readable = ~flagged.text[ROW].is_in(unreadable.implode())
             records, rows = records.filter(readable), rows[readable.to_numpy()]
         decimals = {} if recipe.name is not None else _decimals(batch.text, recipe.amounts)
-        prints = _placed(take(records), rows, batch.records)
-        return _Typed(prints, batch.records - records.height, _summed(records, groups, recipe.amounts), decimals)
+        taken = take(records)
+        prints, file = (Prints.none(records.height), taken) if isinstance(taken, Path) else (taken, None)
+        prints = prints.placed(rows, batch.records)
+        sums = _summed(records, groups, recipe.amounts)
+        return _Typed(prints, batch.records - records.height, sums, decimals, file)
 
     return typed
 
@@ -192,15 +246,6 @@ def _word(field: layouts.Field, recipe: Recipe) -> pl.Expr:
     """Keys are compared as exact text; statuses and groups by the code that means the same."""
     same = layouts.canonical(field.codes) if field.codes and field.name not in recipe.key else {}
     return pl.col(field.name).replace(same) if same else pl.col(field.name)
-
-
-def _placed(prints: Prints, rows: Any, records: int) -> Prints:
-    """Fingerprints of all records of a batch, of which these rows can be read."""
-    if len(rows) == records:
-        return prints
-    made = Prints(np.full(records, LEFT_OUT, np.uint8), np.zeros(records, np.uint64), np.zeros(records, np.uint64))
-    made.states[rows], made.keys[rows], made.contents[rows] = prints.states, prints.keys, prints.contents
-    return made
 
 
 def _summed(records: pl.DataFrame, groups: list[str], amounts: tuple[str, ...]) -> pl.DataFrame:
@@ -221,24 +266,34 @@ def _decimals(text: pl.DataFrame, names: tuple[str, ...]) -> dict[str, int]:
     return {name: min(count or 0, MOST_DECIMALS) for name, count in longest.row(0, named=True).items()}
 
 
-def _gathered(side: RecipeSide, layout: Layout, made: Judgement[_Typed | None], recipe: Recipe) -> ReadSide:
+def _gathered(
+    side: RecipeSide, path: str, layout: Layout, made: list[Judgement[_Typed | None]], recipe: Recipe
+) -> ReadSide:
     groups = [name for name in recipe.groups if layout.field(name) is not None]
     scale = {field.name: field.scale for field in layout.money if field.name in recipe.amounts}
     nothing: dict[str, Any] = dict.fromkeys(groups, pl.String) | {RECORDS: pl.Int64}
     nothing |= {name: pl.Decimal(38, scale[name]) for name in recipe.amounts}
     order = [*groups, RECORDS, *recipe.amounts]
-    read = [typed for typed in made.also if typed is not None]
+    read = [typed for part in made for typed in part.also if typed is not None]
     parts = [pl.DataFrame(schema=nothing), *(typed.groups.select(order) for typed in read)]
     sums = _added(parts, groups, recipe.amounts)
     seen = [typed.decimals for typed in read]
     prints = Prints.joined(typed.prints for typed in read)
-    made.also.clear()
+    # Those of the only part are not copied: there may be millions.
+    found = made[0].findings if len(made) == 1 else Findings()
+    for part in made:
+        part.also.clear()
+        if part.findings is not found:
+            found.extend(part.findings)
     return ReadSide(
         side=side,
+        path=files.shown(path),
         layout=layout,
-        made=made,
+        parts=made,
+        findings=found,
         recipe=recipe,
         prints=prints,
+        files=[typed.file for typed in read if typed.file is not None],
         records=int((prints.states != LEFT_OUT).sum()),
         unreadable=int((prints.states == LEFT_OUT).sum()),
         groups=sums,

@@ -82,7 +82,7 @@ def validate(
     paths = list(paths)
     if targets:
         files.check_targets(targets.paths, paths)
-    sources = [opened for path in paths for opened in _opened(Source.parse(path))]
+    sources = [one for path in paths for one in opened(Source.parse(path))]
     one_only = {
         "--accepted, --rejected": targets not in (None, Targets()),
         "--expect, --totals": held.declared != Declared(),
@@ -90,7 +90,8 @@ def validate(
     for option, asked in one_only.items():
         if asked and len(sources) != 1:
             raise MedpayError("one_input_for", option=option, count=len(sources))
-    made = [_judged(source, broken, layout, dialect, held, partner) for source, broken in sources]
+    in_lines = bool(targets and targets.paths)
+    made = [_judged(source, broken, layout, dialect, held, partner, in_lines=in_lines) for source, broken in sources]
     judgements = [judgement for one in made for judgement in one.judgements]
     # Those of the only file are not copied: there may be millions.
     found = judgements[0].findings if len(judgements) == 1 else Findings()
@@ -104,13 +105,12 @@ def validate(
         exit_code=exit_code([[of.verdict for of in one.judgements] for one in made], found, fail_on),
         titles={field.name: (field.title("zh"), field.title("en")) for field in fields},
         sensitivity={field.name: field.sensitivity for field in fields if field.sensitivity},
-        plain=frozenset(field.name for field in fields if not field.is_text or field.codes or field.form),
+        plain=frozenset(field.name for field in fields if field.is_plain),
         ignored=tuple(code for code in config.names(config.RULE) if _is_ignored(code, held)),
         not_judged=_not_judged(judgements),
         selected=held.selected,
+        fail_on=fail_on,
     )
-    if targets and (made[0].dialect.format not in IN_LINES or made[0].dialect.nodes):
-        raise MedpayError("not_in_lines", path=made[0].source.path, format=made[0].dialect.format)
     if targets and outcome.files[0].verdict != NOT_JUDGED:
         _separate(made[0], outcome, targets, style or Style("en"))
     return outcome
@@ -136,7 +136,10 @@ def _gathered(against: Iterable[tuple[str, str]], terms: Terms, partner: Partner
         known = together.AGAINST.get(kind, (kind,) if together.columns(kind) else ())
         if not known:
             raise MedpayError("against_kind", kind=kind, known=", ".join(together.AGAINST))
-        made = [_judged(source, broken, None, None, reading, partner) for source, broken in _opened(Source.parse(path))]
+        made = [
+            _judged(source, broken, None, None, reading, partner, in_lines=False)
+            for source, broken in opened(Source.parse(path))
+        ]
         fitting = [
             (layout.kind, judgement)
             for one in made
@@ -186,7 +189,7 @@ def _is_ignored(code: str, terms: Terms) -> bool:
     return code.startswith(terms.ignored or ("-",)) and not findings.always_applies(code)
 
 
-def _opened(source: Source) -> list[tuple[Input, ReadError | None]]:
+def opened(source: Source) -> list[tuple[Input, ReadError | None]]:
     """What a PATH opens to; an archive that cannot be opened is one input, with the reason."""
     try:
         return [(one, None) for one in archive.inputs(source)]
@@ -196,10 +199,12 @@ def _opened(source: Source) -> list[tuple[Input, ReadError | None]]:
 
 def _judged(
     source: Input, broken: ReadError | None, layout: str | None, dialect: str | None, terms: Terms,
-    partner: Partner | None,
+    partner: Partner | None, *, in_lines: bool,
 ) -> _Made:  # fmt: skip
     used, written = NO_LAYOUT, dialects.load(dialect, partner) if dialect else NO_DIALECT
     try:
+        if in_lines:
+            _check_in_lines(source, written)
         if broken is not None:
             # What was named is checked all the same.
             used, written = fitted(written, layout) if dialect and layout != NONE else (used, written)
@@ -209,6 +214,8 @@ def _judged(
             used, written = _structure(source, written if dialect else None, terms)
         elif used is NO_LAYOUT:
             used, written = recognition.recognised(source, terms.encoding, layout, partner)
+        if in_lines:
+            _check_in_lines(source, written)
     except ReadError as err:
         unread = judging.blank(source, next(iter(used.values())), written)
         return _Made(source, used, written, [judging.unreadable(unread, err)])
@@ -217,6 +224,12 @@ def _judged(
         if layout == NONE and one.verdict.verdict == VALID:
             one.verdict.verdict = STRUCTURE_ONLY
     return _Made(source, used, written, made)
+
+
+def _check_in_lines(source: Input, dialect: Dialect) -> None:
+    """Refuse to part records that are no lines, before an hour is spent on judging them. Raises MedpayError."""
+    if dialect.format not in IN_LINES or dialect.nodes:
+        raise MedpayError("not_in_lines", path=source.path, format=dialect.format)
 
 
 def _structure(source: Input, dialect: Dialect | None, terms: Terms) -> tuple[Parts, Dialect]:

@@ -5,14 +5,11 @@
 Times are medians of whole processes; a peak is the largest resident set. Compare ratios, not seconds.
 """
 
-import argparse
-import os
-import statistics
 import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
+
+from processes import asked, compared, python
 
 HERE = Path(__file__).parent
 GENERATOR = HERE.parent / "reconcile" / "ledger_day.py"
@@ -46,38 +43,11 @@ print(db.sql("select class, count(*), sum(oa), sum(ta), sum(ob), sum(tb), sum(oc
 """
 
 
-def measured(command):
-    """Seconds, CPU seconds and peak MiB of one whole process."""
-    begun = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if os.waitstatus_to_exitcode(status) not in (0, 1):
-        raise SystemExit(f"failed: {command}")
-    return time.perf_counter() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
-
-
-def compared(title, commands, runs):
-    """Run the commands in turn, the first once more to warm up, and print their medians beside the last one's."""
-    found = {name: [] for name in commands}
-    measured(next(iter(commands.values())))
-    for _ in range(runs):
-        for name, command in commands.items():
-            found[name].append(measured(command))
-    medians = {name: [statistics.median(column) for column in zip(*rows, strict=True)] for name, rows in found.items()}
-    base = medians[list(commands)[-1]][0]
-    for name, (wall, cpu, peak) in medians.items():
-        print(f"{title:<24} {name:<16} {wall:7.2f} s {cpu:7.2f} s cpu {peak:7.0f} MiB {wall / base:6.2f} x")
-
-
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--records", type=int, nargs="*", default=[1_000_000, 5_000_000])
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "medpay-bench")
-    asked = parser.parse_args()
+    given = asked(records=[1_000_000, 5_000_000])
     medpay = [sys.executable, "-m", "medpay_cli"]
-    for records in asked.records:
-        folder = asked.folder / str(records)
+    for records in given.records:
+        folder = given.folder / str(records)
         if not (folder / "hospital.txt").exists():
             folder.mkdir(parents=True, exist_ok=True)
             made = [GENERATOR, folder, "--records", str(records), "--seed", "1", "--differences", "0.003"]
@@ -87,9 +57,9 @@ def main():
             f"validate {records:,}",
             {
                 "medpay": [*medpay, "validate", ours, "--dialect", "nhsa-3202-upload"],
-                "bare Polars parse": [sys.executable, "-c", BARE, ours],
+                "bare Polars parse": python(BARE, ours),
             },
-            asked.runs,
+            given.runs,
         )
         compared(
             f"reconcile {records:,}",
@@ -104,9 +74,9 @@ def main():
                     "--output-dir",
                     str(folder / "out"),
                 ],
-                "DuckDB full join": [sys.executable, "-c", DUCKDB, ours, theirs, str(folder / "duckdb.csv")],
+                "DuckDB full join": python(DUCKDB, ours, theirs, folder / "duckdb.csv"),
             },
-            asked.runs,
+            given.runs,
         )
 
 

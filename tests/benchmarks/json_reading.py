@@ -6,15 +6,9 @@ msgspec is no dependency of ours: install it to see its figures. Its numbers bec
 stands twice; with columns it does what a reader has to do besides. Compare ratios, not seconds.
 """
 
-import argparse
 import json
-import os
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
-from pathlib import Path
+
+from processes import asked, medians, python
 
 FIELDS = (
     *("setl_id", "mdtrt_id", "psn_no", "psn_name", "certno", "gend", "brdy", "insutype", "psn_type", "med_type"),
@@ -62,7 +56,6 @@ def record(number):
 
 def make(folder, records):
     """The same records as lines, compact and as Python writes them, and as one document."""
-    folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.{records}.{suffix}" for name, suffix in FILES]
     if not all(path.exists() for path in paths):
         with paths[0].open("w") as compact, paths[1].open("w") as spaced, paths[2].open("w") as whole:
@@ -82,30 +75,12 @@ READERS = {
 }
 
 
-def measured(program, kind, path):
-    """Seconds, CPU seconds and peak MiB of one whole process."""
-    begun = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", program, kind, str(path)], stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if os.waitstatus_to_exitcode(status):
-        raise SystemExit(f"failed: {program}")
-    return time.perf_counter() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
-
-
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--records", type=int, default=400_000)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "medpay-bench")
-    asked = parser.parse_args()
-    for path, (name, kind) in zip(make(asked.folder, asked.records), FILES, strict=True):
+    given = asked(records=400_000)
+    for path, (name, kind) in zip(make(given.folder, given.records), FILES, strict=True):
         size = path.stat().st_size / 1e6
-        found = {reader: [] for reader in READERS[kind]}
-        for _ in range(asked.runs):
-            for reader, program in READERS[kind].items():
-                found[reader].append(measured(program, kind, path))
-        for reader, rows in found.items():
-            wall, cpu, peak = (statistics.median(column) for column in zip(*rows, strict=True))
+        commands = {reader: python(program, kind, path) for reader, program in READERS[kind].items()}
+        for reader, (wall, cpu, peak) in medians(commands, given.runs).items():
             rates = f"{size / wall:6.0f} MB/s {size / cpu:6.0f} MB/s of CPU {peak:7.0f} MiB"
             print(f"{name:<10} {size:6.0f} MB {reader:<20} {rates}")
 

@@ -5,14 +5,11 @@
 Whole processes in turn, medians, beside the clean file; every finding is counted in what was written.
 """
 
-import argparse
 import sys
-import tempfile
-from pathlib import Path
 
 import numpy as np
 import polars as pl
-from first_cut import compared
+from processes import asked, compared
 
 SHARES = {"0": 0.0, "1": 0.01, "100": 1.0}
 
@@ -44,22 +41,18 @@ def generate(folder, records):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--records", type=int, default=5_000_000)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "medpay-bench-findings")
-    asked = parser.parse_args()
-    folder = asked.folder / str(asked.records)
+    given = asked(records=5_000_000)
+    folder = given.folder / f"findings-{given.records}"
     if not (folder / "100.txt").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        generate(folder, asked.records)
+        generate(folder, given.records)
     validate = [sys.executable, "-m", "medpay_cli", "validate", "--dialect", "nhsa-3202-upload"]
     commands = {f"{name} % wrong": [*validate, str(folder / f"{name}.txt")] for name in ("100", "1")}
     for form in ("csv", "ndjson"):
         target = folder / f"found.{form}"
         commands[f"100 %, {form}"] = [*validate, str(folder / "100.txt"), "--output", f"{form}:{target}"]
     commands["clean"] = [*validate, str(folder / "0.txt")]
-    compared(f"{asked.records:,} records", commands, asked.runs)
+    compared(f"{given.records:,} records", commands, given.runs)
     for form in ("csv", "ndjson"):
         target = folder / f"found.{form}"
         with target.open("rb") as file:

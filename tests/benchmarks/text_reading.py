@@ -6,13 +6,9 @@ Reading stands beside Polars' CSV parser on the same records with TABs, writing 
 process of its own, with its start; compare ratios, not seconds.
 """
 
-import argparse
-import os
-import statistics
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
+
+from processes import asked, medians, python
 
 NAMES = ("bill_no", "psn_name", "memo", "medfee_sumamt")
 LAYOUT = """{"$id": "medpay:layouts/bench.v1", "title": "b", "x-en": "b", "type": "object", "properties": {
@@ -66,40 +62,20 @@ with open(sys.argv[2], "wb") as out:
 """
 
 
-def measured(*command):
-    """CPU seconds and peak MiB of one whole process."""
-    process = subprocess.Popen([sys.executable, "-c", *command], stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if os.waitstatus_to_exitcode(status):
-        raise SystemExit(f"failed: {command[1:]}")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
-
-
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--records", type=int, default=1_000_000)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "medpay-bench-text")
-    asked = parser.parse_args()
-    asked.folder.mkdir(parents=True, exist_ok=True)
-    (asked.folder / "bench.json").write_text(LAYOUT, encoding="utf-8")
+    given = asked(records=1_000_000)
+    (given.folder / "bench.json").write_text(LAYOUT, encoding="utf-8")
     paths = {}
     for name, body in DIALECTS.items():
-        toml = asked.folder / f"{name.replace('|', 'I')}.toml"
+        toml = given.folder / f"{name.replace('|', 'I')}.toml"
         head = HEAD.replace("utf-8", "gbk") if name == "fixed gbk" else HEAD
         toml.write_text(head + body, encoding="utf-8")
         paths[name] = (str(toml), str(toml.with_suffix(".txt")))
-    count = str(asked.records)
-    jobs = {("write", name): (COMMON + WRITE, *path, count) for name, path in paths.items()}
-    jobs["write", "bare Polars"] = (COMMON + BARE_WRITE, "-", str(asked.folder / "bare.txt"), count)
-    jobs |= {("read", name): (COMMON + READ, *path) for name, path in paths.items()}
-    jobs["read", "bare Polars"] = (COMMON + BARE_READ, "-", paths["tab"][1])
-    found = {job: [] for job in jobs}
-    for _ in range(asked.runs):
-        for job, command in jobs.items():
-            found[job].append(measured(*command))
-    for (kind, name), rows in found.items():
-        cpu, peak = (statistics.median(column) for column in zip(*rows, strict=True))
+    jobs = {("write", name): python(COMMON + WRITE, *path, given.records) for name, path in paths.items()}
+    jobs["write", "bare Polars"] = python(COMMON + BARE_WRITE, "-", given.folder / "bare.txt", given.records)
+    jobs |= {("read", name): python(COMMON + READ, *path) for name, path in paths.items()}
+    jobs["read", "bare Polars"] = python(COMMON + BARE_READ, "-", paths["tab"][1])
+    for (kind, name), (_, cpu, peak) in medians(jobs, given.runs).items():
         size = Path(paths.get(name, paths["tab"])[1]).stat().st_size / 1e6
         print(f"{kind:<6} {name:<12} {size:7.0f} MB {cpu:6.2f} s cpu {size / cpu:6.0f} MB/s {peak:6.0f} MiB")
 

@@ -6,16 +6,14 @@ Three workbooks of 20 columns: text in the cells (as xlsxwriter and LibreOffice 
 digits (as Excel writes), and cells written in an unusual way, which lxml parses. Compare ratios, not seconds.
 """
 
-import argparse
 import random
 import sys
-import tempfile
 import zipfile
 from multiprocessing import get_context
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "formats"))
-from first_cut import compared
+from processes import asked, compared, python
 from workbooks import workbook
 
 COLUMNS = 20
@@ -68,25 +66,17 @@ def made(path, records, text):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--records", type=int, default=200_000)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "medpay-bench")
-    asked = parser.parse_args()
-    asked.folder.mkdir(parents=True, exist_ok=True)
+    given = asked(records=200_000)
     for text in (inline, shared, unusual):
-        path = asked.folder / f"{text.__name__}-{asked.records}.xlsx"
+        path = given.folder / f"{text.__name__}-{given.records}.xlsx"
         if not path.exists():
-            child = get_context("spawn").Process(target=made, args=(path, asked.records, text))  # memory is inherited
+            child = get_context("spawn").Process(target=made, args=(path, given.records, text))  # memory is inherited
             child.start()
             child.join()
         with zipfile.ZipFile(path) as archive:
             size = sum(info.file_size for info in archive.infolist()) / 1e6
-        commands = {
-            "ours, audited": [sys.executable, "-c", OURS, str(path)],
-            "fastexcel": [sys.executable, "-c", BARE, str(path)],
-        }
-        compared(f"{text.__name__} {size:.0f} MB", commands, asked.runs)
+        commands = {"ours, audited": python(OURS, path), "fastexcel": python(BARE, path)}
+        compared(f"{text.__name__} {size:.0f} MB", commands, given.runs)
 
 
 if __name__ == "__main__":

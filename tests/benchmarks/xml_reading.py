@@ -6,14 +6,9 @@ Times are medians of whole processes; a peak is the largest resident set. `attri
 plain, so that the parser meets every record.
 """
 
-import argparse
-import os
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
 from pathlib import Path
+
+from processes import asked, medians, python
 
 ROOT = Path(__file__).parents[2]
 XSD = ROOT / "schemas" / "xsd" / "medpay-ledger-detail-xml.xsd"
@@ -65,38 +60,21 @@ def made(path, size, attribute):
         file.write("</ledger>\n")
 
 
-def measured(command):
-    """Seconds and peak MiB of one whole process."""
-    begun = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if os.waitstatus_to_exitcode(status):
-        raise SystemExit(f"failed: {command}")
-    return time.perf_counter() - begun, usage.ru_maxrss / 1024
-
-
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--mib", type=int, nargs="*", default=[100, 1000])
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "medpay-bench")
-    asked = parser.parse_args()
-    asked.folder.mkdir(parents=True, exist_ok=True)
-    for size in asked.mib:
+    given = asked(mib=[100, 1000])
+    for size in given.mib:
         for kind, attribute in (("plain", ""), ("attributes", ' xml:space="default"')):
-            path = asked.folder / f"{kind}-{size}.xml"
+            path = given.folder / f"{kind}-{size}.xml"
             if not path.exists():
                 made(path, size << 20, attribute)
             commands = {
-                "scan": [sys.executable, "-c", SCAN, str(path)],
-                "judge_file": [sys.executable, "-c", JUDGE, str(path)],
-                "iterparse, schema": [sys.executable, "-c", ITERPARSE, str(path), str(XSD)],
+                "scan": python(SCAN, path),
+                "judge_file": python(JUDGE, path),
+                "iterparse, schema": python(ITERPARSE, path, XSD),
             }
             if attribute:  # which the schema does not declare
                 del commands["iterparse, schema"]
-            for name, command in commands.items():
-                runs = [measured(command) for _ in range(asked.runs)]
-                seconds, peak = (statistics.median(column) for column in zip(*runs, strict=True))
+            for name, (seconds, _, peak) in medians(commands, given.runs).items():
                 speed = path.stat().st_size / 1e6 / seconds
                 print(f"{kind:<12}{size:>5} MiB  {name:<18}{seconds:8.2f} s {speed:7.1f} MB/s {peak:6.0f} MiB")
 

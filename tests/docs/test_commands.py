@@ -35,6 +35,8 @@ def test_the_commands_of_the_first_page_work(page, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "differences.csv",
         "differences.parquet",
+        "report.html",
+        "report.xlsx",
         "summary.json",
     ]
 

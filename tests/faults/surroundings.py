@@ -7,8 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 MEDPAY = (sys.executable, "-m", "medpay_cli")
 UPLOAD = ("--dialect", "nhsa-3202-upload")
+# What takes from root the right that makes a closed folder an open one.
+MORTAL = ("setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner")
 # Set by whoever runs the tests, and no part of the surroundings under test unless a test sets it.
 ELSEWHERE = (
     "LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LANGUAGE", "TZ", "PYTHONUTF8", "PYTHONCOERCECLOCALE",
@@ -20,6 +24,18 @@ def run(*args: object, environment: dict[str, str] | None = None, **options) -> 
     """Run a command to its end, in English unless the environment or an option says otherwise."""
     options = {"capture_output": True, "timeout": 300, "env": surrounded(environment), **options}
     return subprocess.run([*MEDPAY, *map(str, args)], check=False, **options)
+
+
+def mortal(*words: object) -> subprocess.CompletedProcess[bytes]:
+    """Run a command as somebody to whom a closed file or folder is closed."""
+    if os.geteuid() != 0:
+        return run(*words)
+    able = subprocess.run([*MORTAL, "true"], capture_output=True, check=False)
+    if able.returncode:
+        pytest.skip(f"root cannot lay down its rights here: {able.stderr.decode().strip()}")
+    return subprocess.run(
+        [*MORTAL, *MEDPAY, *map(str, words)], capture_output=True, check=False, env=surrounded(), timeout=60
+    )
 
 
 def surrounded(environment: dict[str, str] | None = None) -> dict[str, str]:

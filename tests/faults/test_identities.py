@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -173,7 +174,7 @@ def outputs(folder: Path, tmp_path: Path, *words: object) -> dict[str, dict[str,
     return {name: seen(content) for name, content in written.items()}
 
 
-FORMS = ("text", "json", "ndjson", "csv")
+FORMS = ("text", "json", "ndjson", "csv", "sarif", "junit", "github", "html")
 ALL = [word for form in FORMS for word in ("--output", f"{form}:OUT/report.{form}")]
 RECORDS = ("--accepted", "OUT/A", "--rejected", "OUT/R")
 # Nothing is cut short: whoever is shown at all is shown in full.
@@ -193,6 +194,10 @@ def test_people_are_only_in_the_records_and_identifiers_in_what_an_auditor_reads
         "report.json": IDS,
         "report.ndjson": IDS,
         "report.csv": IDS,
+        "report.sarif": NOBODY,
+        "report.junit": NOBODY,
+        "report.github": NOBODY,
+        "report.html": NOBODY,
         "A": NOBODY,  # nobody's record is accepted
         "R": EVERYONE,
         "R.why.csv": IDS,
@@ -213,10 +218,19 @@ def test_a_reconciliation_shows_no_identifiers_to_people_but_names_them_in_the_d
     made = outputs(folder, tmp_path, *words)
     assert made.pop("made/differences.csv") == IDS
     assert set(made) == {
-        "stdout", "stderr", "report.json", "report.text", "made/summary.json", "made/differences.parquet"
+        "stdout", "stderr", "report.json", "report.text", "made/summary.json", "made/differences.parquet",
+        "made/report.html", "made/report.xlsx",
     }  # fmt: skip
+    assert seen(unpacked(tmp_path / "out" / "made" / "report.xlsx")) == IDS
+    made.pop("made/report.xlsx")
     made.pop("made/differences.parquet")
-    assert list(made.values()) == [NOBODY] * 5
+    assert list(made.values()) == [NOBODY] * 6
+
+
+def unpacked(path: Path) -> bytes:
+    """All that stands in a workbook."""
+    with zipfile.ZipFile(path) as archive:
+        return b"".join(archive.read(name) for name in archive.namelist())
 
 
 def test_a_reconciliation_asked_to_show_identifiers_does(folder, tmp_path):

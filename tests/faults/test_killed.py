@@ -35,7 +35,7 @@ def validate() -> Command:
 def reconcile() -> Command:
     return Command(
         ("reconcile", "ours.txt", "theirs.txt", "--recipe", "ledger", "--output-dir", "out"),
-        ("summary.json", "differences.csv", "differences.parquet"),
+        ("summary.json", "differences.csv", "differences.parquet", "report.html", "report.xlsx"),
         {"ours.txt": ledger(RECORDS), "theirs.txt": ledger(RECORDS, first=RECORDS // 10)},
     )
 

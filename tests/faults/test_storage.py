@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from surroundings import MEDPAY, UPLOAD, contents, ledger, run, surrounded
+from surroundings import MEDPAY, UPLOAD, contents, ledger, mortal, run, surrounded
 
 from medpay_cli import separating
 
@@ -24,8 +24,6 @@ OLD = b"what stood here before\n"
 FULL = Path("/dev/full")
 # Enough for a target larger than the small disk, whatever is written of a record.
 RECORDS = 30_000
-# What takes from root the right that makes a read-only folder writable.
-MORTAL = ("setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner")
 
 
 @pytest.fixture
@@ -91,7 +89,7 @@ def test_a_disk_that_fills_up_is_7_and_the_target_stays_as_it_was(tmp_path, smal
     assert contents(small_disk) == ({} if before is None else {file: before})
 
 
-DIFFERENCES = ("differences.csv", "differences.parquet", "summary.json")
+DIFFERENCES = ("differences.csv", "differences.parquet", "report.html", "report.xlsx", "summary.json")
 
 
 def filled(disk: Path, left: int) -> None:
@@ -106,6 +104,8 @@ def filled(disk: Path, left: int) -> None:
     [
         "differences.csv",
         "differences.parquet",
+        "report.html",
+        "report.xlsx",
         "summary.json",
     ],
 )
@@ -191,18 +191,6 @@ def test_a_temporary_folder_that_fills_up_is_7_and_named(tmp_path, small_disk):
     refused(done, 7, small_disk)
 
 
-def mortal(*words: object) -> subprocess.CompletedProcess[bytes]:
-    """Run a command as somebody to whom a read-only folder is read-only."""
-    if os.geteuid() != 0:
-        return run(*words)
-    able = subprocess.run([*MORTAL, "true"], capture_output=True, check=False)
-    if able.returncode:
-        pytest.skip(f"root cannot lay down its rights here: {able.stderr.decode().strip()}")
-    return subprocess.run(
-        [*MORTAL, *MEDPAY, *map(str, words)], capture_output=True, check=False, env=surrounded(), timeout=60
-    )
-
-
 @pytest.mark.parametrize(("option", "form"), [("--accepted", "{}"), ("--rejected", "{}"), ("--output", "json:{}")])
 def test_a_folder_that_may_not_be_written_is_7(tmp_path, upload, option, form):
     folder = tmp_path / "closed"
@@ -275,7 +263,7 @@ def test_links_in_the_place_of_the_differences_are_not_followed(tmp_path, clean)
     other, out = tmp_path / "other", tmp_path / "out"
     other.write_bytes(OLD)
     out.mkdir()
-    for name in ("summary.json", "differences.csv", "differences.parquet"):
+    for name in DIFFERENCES:
         (out / name).symlink_to(other)
     medpay("reconcile", clean, clean, "--recipe", "ledger", "--output-dir", out)
     assert other.read_bytes() == OLD
@@ -347,7 +335,7 @@ def test_what_is_written_is_private_under_every_umask(tmp_path, upload, clean, m
     modes = {str(path.relative_to(out)): stat.S_IMODE(path.stat().st_mode) for path in out.rglob("*")}
     assert modes.pop("made") == 0o700
     assert set(modes.values()) == {0o600}
-    assert len(modes) == 10
+    assert len(modes) == 12
 
 
 @pytest.fixture

@@ -9,12 +9,22 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "reading"))
 from medpay_command import medpay
 
-FOLDER = Path(__file__).parents[2] / "fixtures" / "formats"
+from medpay_cli import judging
+
 RECORD = (
     "<record><setl_id>S{n}</setl_id><mdtrt_id>M</mdtrt_id><psn_no>P</psn_no><medfee_sumamt>{n}.00</medfee_sumamt>"
     "<fund_pay_sumamt>0.50</fund_pay_sumamt><acct_pay>{acct}</acct_pay><refd_setl_flag>0</refd_setl_flag></record>"
 )
-MESSAGE = {"output": {"setlinfo": {"setl_id": "S1", "medfee_sumamt": 10.5}, "setldetail": [{"fund_payamt": "1.005"}]}}
+ZEROES = (
+    *("fulamt_ownpay_amt", "overlmt_selfpay", "preselfpay_amt", "inscp_scp_amt", "hifp_pay", "pool_prop_selfpay"),
+    *("cvlserv_pay", "hifes_pay", "hifmi_pay", "hifob_pay", "maf_pay", "oth_pay", "fund_pay_sumamt", "acct_pay"),
+    *("balc", "acct_mulaid_pay"),
+)
+SETTLED = {
+    "setl_id": "S1", "mdtrt_id": "M1", "medins_setl_id": "X1", **dict.fromkeys(ZEROES, 0), "medfee_sumamt": 10.5,
+    "inscp_scp_amt": 10.5,
+}  # fmt: skip
+MESSAGE = {"output": {"setlinfo": SETTLED, "setldetail": [{"fund_payamt": "1.005"}]}}
 
 
 def ledger(*accounts: str, root: str = "ledger") -> str:
@@ -67,7 +77,7 @@ def test_a_doctype_leaves_a_file_unjudged(folder):
 
 def test_each_node_of_a_message_has_a_verdict_of_its_own(folder):
     (folder / "a.json").write_text(json.dumps(MESSAGE))
-    answer = medpay("validate", "a.json", "--dialect", FOLDER / "2304-response.toml", "--format", "json")
+    answer = medpay("validate", "a.json", "--dialect", "nhsa-settlement-response", "--format", "json")
     shown = {file["node"]: (file["records"], file["accepted"], file["verdict"]) for file in answer.json["files"]}
     assert shown == {"setlinfo": (1, 1, "valid"), "setldetail": (1, 0, "findings")}
     pointed = [place for place in places(answer.json) if place[1] == "setldetail" and place[0] == "L103"]
@@ -81,6 +91,20 @@ def test_what_is_for_lines_only_is_refused_by_name(folder, option):
     assert answer.exit_code == 2
     assert answer.err.startswith(f"error: a.xml: {option[0]}")
     assert not (folder / "good.xml").exists()
+
+
+@pytest.mark.parametrize("named", [(), ("--dialect", "medpay-ledger-detail-xml")], ids=["recognised", "named"])
+@pytest.mark.parametrize("option", ["--accepted", "--rejected"])
+def test_records_that_are_no_lines_are_refused_before_they_are_judged(folder, monkeypatch, named, option):
+    (folder / "a.xml").write_text(ledger("0.00"))
+    # What is looked at to recognise a file are its first records, which no option limits otherwise.
+    judge = judging.judge_nodes
+    monkeypatch.setattr(
+        judging, "judge_nodes", lambda *given: judge(*given) if given[-1].at_most else pytest.fail("judged")
+    )
+    answer = medpay("validate", "a.xml", *named, option, "some.xml", "--lang", "en")
+    assert (answer.exit_code, answer.out) == (2, b"")
+    assert answer.err.startswith("error: a.xml: --accepted and --rejected are for files whose records are whole lines")
 
 
 def test_an_option_that_finds_every_finding_stays_in_a_message(folder):
@@ -123,6 +147,6 @@ def test_inspect_names_the_format_and_the_nodes(folder):
 def test_a_message_that_is_not_read_to_its_end_is_judged_in_no_node(folder):
     number = "1" * (2 << 20)  # beyond the limit of a field
     (folder / "a.json").write_text(json.dumps(MESSAGE).replace("10.5", number))
-    answer = medpay("validate", "a.json", "--dialect", FOLDER / "2304-response.toml", "--format", "json")
+    answer = medpay("validate", "a.json", "--dialect", "nhsa-settlement-response", "--format", "json")
     assert (answer.exit_code, {file["verdict"] for file in answer.json["files"]}) == (3, {"not_judged"})
     assert (answer.json["complete"], answer.json["counts"][0]["code"]) == (False, "F204")

@@ -347,8 +347,32 @@ def _read_or_not(content):
 
 
 def _same_place(findings):
-    """What stops the reading further on may be met first where more is parsed at a time."""
-    return ["stopped" if len(one) == 2 else one for one in findings]
+    """The code of what stops the reading; lxml names one column or the next, as it is given the bytes."""
+    return [one[0] if len(one) == 2 else one for one in findings]
+
+
+# Wrong in two places at least: the first one is told.
+TWICE = {
+    "text, then a root that ends twice": (b"<r>1<x/></r></r>", "F218"),
+    "a root that ends twice, then text": (b"<r><x/></r></r><r>1</r>", "F216"),
+    "a stranger, then a reference to nothing": (b"<r><x/><k/><x><a>1</a></x><x>&nope;</x></r>", "F218"),
+    "a reference to nothing, then a stranger": (b"<r><x>&nope;</x><k/><x/></r>", "F216"),
+    "text, then a byte that is none": (b"<r>1<x/>\n<x>\xff</x></r>", "F218"),
+    "a byte that is none, then text": (b"<r><x>\xff</x>1<x/></r>", "F202"),
+    "an end without a beginning, then a byte that is none": (b"<r></x>\xff\xff</r>", "F216"),
+    "text, then half a character": (b"<r>1<x/>\n\xe5\xbc", "F218"),
+    "an attribute twice in the record behind a stranger": (b"<r><k/><x/><x a='1' a='2'/></r>", "F218"),
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_what_is_wrong_first_is_told_wherever_a_block_ends(monkeypatch, name):
+    content, expected = TWICE[name]
+    for piece in (1, 5, 30_000):
+        monkeypatch.setattr(xml, "PIECE", piece)
+        for block in range(1, len(content) + 2):
+            monkeypatch.setattr(xml, "BLOCK", block)
+            assert [code for code, _ in found(content)] == [expected], (piece, block)
 
 
 def test_namespaces_of_open_elements_go_on_in_the_next_parser(monkeypatch):

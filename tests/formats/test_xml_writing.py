@@ -120,7 +120,7 @@ def test_several_kinds_of_records_each_stand_together():
 @pytest.mark.parametrize("value", ["", "\x00", "\x0b", "\x1f", "\ufffe", "\uffff", "null", " x", "123456789"])
 def test_a_value_that_would_read_back_as_another_is_refused(value):
     dialect = other(nulls=("null",), trim=True, limits=Limits(field=8))
-    with pytest.raises(MedpayError, match="not_written: place=b"):
+    with pytest.raises(MedpayError, match=r"not_written: dialect=[\w.]*, place=b,"):
         written([{None: frame([("1", value)], "ab")}], dialect)
 
 
@@ -148,7 +148,7 @@ def test_a_record_without_a_place_is_refused(name):
     dialect, layouts = claims()
     header = {"header": frame([("BX", None, "0")], ("batch_no", "sent", "claim_cnt"))}
     chunks = LOST[name] if "header" in name else [header, *LOST[name]]
-    with pytest.raises(MedpayError, match="cannot_nest"):
+    with pytest.raises(MedpayError, match="not_written"):
         written(chunks, dialect, {node: layout.names for node, layout in layouts.items()})
 
 

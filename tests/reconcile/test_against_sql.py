@@ -20,6 +20,7 @@ import duckdb
 import ledger_day
 import polars as pl
 import pytest
+from conftest import present
 from ledger_day import AMOUNTS, FLAG
 
 HERE = Path(__file__).parent
@@ -99,21 +100,26 @@ class Compared:
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param((20_000, 1, 0.03), id="20k-1"),
-        pytest.param((20_000, 2, 0.03), id="20k-2"),
-        pytest.param((20_000, 3, 0.3), id="20k-3-many"),
+        pytest.param((20_000, 1, 0.03, "polars"), id="20k-1"),
+        pytest.param((20_000, 2, 0.03, "duckdb"), id="20k-2-duckdb"),
+        pytest.param((20_000, 3, 0.3, "polars"), id="20k-3-many"),
+        pytest.param((20_000, 3, 0.3, "spark"), id="20k-3-many-spark"),
         # More than one part of a file.
-        pytest.param((120_000, 4, 0.003), id="120k-4"),
-        pytest.param((1_000_000, 5, 0.003), id="1M-5", marks=pytest.mark.full),
-        pytest.param((1_000_000, 6, 0.05), id="1M-6-many", marks=pytest.mark.full),
+        pytest.param((120_000, 4, 0.003, "polars"), id="120k-4"),
+        pytest.param((120_000, 4, 0.003, "duckdb"), id="120k-4-duckdb"),
+        pytest.param((1_000_000, 5, 0.003, "polars"), id="1M-5", marks=pytest.mark.full),
+        pytest.param((1_000_000, 6, 0.05, "polars"), id="1M-6-many", marks=pytest.mark.full),
+        pytest.param((1_000_000, 6, 0.05, "duckdb"), id="1M-6-many-duckdb", marks=pytest.mark.full),
+        pytest.param((1_000_000, 6, 0.05, "spark"), id="1M-6-many-spark", marks=pytest.mark.full),
     ],
 )
 def compared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compared]:
-    records, seed, differences = request.param
+    records, seed, differences, engine = request.param
     folder = tmp_path_factory.mktemp("day")
     day = ledger_day.make(records, seed, differences)
     hospital, platform = day.write(folder)
-    report = reconcile(folder / "out", hospital, platform)
+    report = reconcile(folder / "out", hospital, platform, "--engine", present(engine))
+    assert report.summary["engine"] == engine
     with duckdb.connect() as sql:
         sql.execute("SET VARIABLE ours = ?", [str(hospital)])
         sql.execute("SET VARIABLE theirs = ?", [str(platform)])

@@ -23,7 +23,7 @@ from medpay_cli.errors import MedpayError
 from medpay_cli.matching import Reconciliation
 from medpay_cli.recipes import Recipe, RecipeSide
 from medpay_cli.reconcile import reconcile
-from medpay_cli.reports import statement
+from medpay_cli.reports import Style, statement
 
 COLUMNS = ("setl_id", "mdtrt_id", "psn_no", "medfee_sumamt", "fund_pay_sumamt", "acct_pay", "refd_setl_flag")
 AMOUNTS = COLUMNS[3:6]
@@ -203,8 +203,8 @@ class Tables:
             paths[name] = str(path)
         return paths
 
-    def reconcile(self, folder: Path) -> Reconciliation:
-        return reconcile(self.write(folder), self.recipe)
+    def reconcile(self, folder: Path, **options: Any) -> Reconciliation:
+        return reconcile(self.write(folder), self.recipe, **options)
 
     @property
     def terms(self) -> Terms:
@@ -311,22 +311,30 @@ def hold(claim: Callable[[Any], None], examples: int, cases: st.SearchStrategy[A
     limits(given(cases)(claim))()
 
 
+def fewer(examples: int, engine: str) -> int:
+    """Spark takes seconds for each."""
+    return examples // 15 if engine == "spark" else examples
+
+
 @often(60, 1_200)
-def test_what_becomes_of_two_ledgers_is_what_plain_python_says(examples: int, tmp_path: Path) -> None:
+def test_what_becomes_of_two_ledgers_is_what_plain_python_says(examples: int, tmp_path: Path, engine: str) -> None:
     def claim(case: Ledgers) -> None:
-        result = case.reconcile(tmp_path)
+        result = case.reconcile(tmp_path, engine=engine)
+        assert result.engine == engine
         assert (_summary(result), _rows(result)) == (_expected(case), _expected_rows(case))
 
-    hold(claim, examples, ledgers())
+    hold(claim, fewer(examples, engine), ledgers())
 
 
 @often(60, 1_200)
-def test_what_becomes_of_two_tables_with_headers_is_what_plain_python_says(examples: int, tmp_path: Path) -> None:
+def test_what_becomes_of_two_tables_with_headers_is_what_plain_python_says(
+    examples: int, tmp_path: Path, engine: str
+) -> None:
     def claim(case: Tables) -> None:
-        result = case.reconcile(tmp_path)
+        result = case.reconcile(tmp_path, engine=engine)
         assert (_summary(result), _rows(result)) == (_expected(case), _expected_rows(case))
 
-    hold(claim, examples, tables())
+    hold(claim, fewer(examples, engine), tables())
 
 
 @often(20, 1_000)
@@ -432,11 +440,11 @@ def test_column_lists_with_gaps_or_repeats_are_usage_or_work_but_never_a_bug(
         ("1E+1", "11.01", "amount_differs"),
     ],
 )
-def test_a_tolerance_is_never_rounded(tolerance: str, theirs: str, verdict: str, tmp_path: Path) -> None:
+def test_a_tolerance_is_never_rounded(tolerance: str, theirs: str, verdict: str, tmp_path: Path, engine: str) -> None:
     row = ("S1", "V1", "P1", "1.00", "0", "0", "0")
     made = Recipe("random", LEDGERS, ("setl_id",), AMOUNTS, tolerance={"medfee_sumamt": Decimal(tolerance)})
     case = Ledgers([row], [(*row[:3], theirs, *row[4:])], made)
-    assert list(_summary(case.reconcile(tmp_path))["classes"]) == [verdict]
+    assert list(_summary(case.reconcile(tmp_path, engine=engine))["classes"]) == [verdict]
 
 
 @pytest.mark.parametrize("amount", AMOUNTS)
@@ -465,18 +473,21 @@ def test_errors_that_offset_each_other_are_found_though_all_totals_are_equal(amo
     ],
 )
 def test_absent_is_zero_where_a_recipe_says_so(
-    ours: list[str], theirs: list[str], verdict: str, tmp_path: Path
+    ours: list[str], theirs: list[str], verdict: str, tmp_path: Path, engine: str
 ) -> None:
     made = Recipe("random", LEDGERS, ("setl_id",), ("medfee_sumamt",), absent_is_zero=True)
     sides = ([("S1", "V1", "P1", amount, "0", "0", "0") for amount in amounts] for amounts in (ours, theirs))
-    assert list(_summary(Ledgers(*sides, made).reconcile(tmp_path))["classes"]) == [verdict]
+    found = Ledgers(*sides, made).reconcile(tmp_path, engine=engine)
+    assert list(_summary(found)["classes"]) == [verdict]
 
 
-def test_a_side_without_a_status_in_any_of_its_records_shows_none(tmp_path: Path) -> None:
+def test_a_side_without_a_status_in_any_of_its_records_shows_none(tmp_path: Path, engine: str) -> None:
     row = ("S1", "V1", "P1", "1.00", "0", "0", "")
     made = Recipe("random", LEDGERS, ("setl_id",), ("medfee_sumamt",), ("refd_setl_flag",))
     case = Ledgers([row, row], [row, (*row[:6], "1")], made)
-    assert _rows(case.reconcile(tmp_path)) == [("duplicate", "S1", 2, 2, "2.00", "2.00", "0.00", None, "1")]
+    assert _rows(case.reconcile(tmp_path, engine=engine)) == [
+        ("duplicate", "S1", 2, 2, "2.00", "2.00", "0.00", None, "1")
+    ]
 
 
 @pytest.mark.parametrize("place", ["key", "amounts", "compare"])
@@ -533,7 +544,7 @@ def _expected(case: Ledgers | Tables) -> dict[str, Any]:
 
 def _rows(result: Reconciliation) -> list[tuple[Any, ...]]:
     """The rows of differences without tier and advice, amounts written out, sorted."""
-    frame = statement.as_text(statement.differences(result, "en"))
+    frame = statement.as_text(statement.differences(result, Style("en")))
     return sorted(((verdict, *cells) for verdict, _, *cells, _ in frame.rows()), key=str)
 
 

@@ -38,6 +38,14 @@ def days(numbers: np.ndarray) -> pl.Series:
     return pl.Series(np.datetime64("1940-01-01") + numbers.astype("timedelta64[D]")).dt.strftime("%Y-%m-%d")
 
 
+def messages(count: int) -> pl.Series:
+    """A message ID for each: the hospital, a moment and a number."""
+    seconds = pl.Series(
+        np.datetime64("2025-01-01") + np.arange(count).astype("timedelta64[s]").astype("timedelta64[ms]")
+    )
+    return "H11010100001" + seconds.dt.strftime("%Y%m%d%H%M%S") + "0001"
+
+
 def numbered(letter: str, count: int, each: int = 1) -> pl.Series:
     return pl.Series(np.arange(count) // each).cast(pl.String).str.zfill(9).str.replace("^", letter)
 
@@ -83,7 +91,7 @@ def drawn(count: int, seed: int) -> dict[str, pl.DataFrame]:
         "pool_prop_selfpay": "0.8000", "fund_pay_sumamt": yuan(fund),
         "psn_part_amt": where(~is_short, yuan(account + cash)), "acct_pay": yuan(account), "psn_cash_pay": yuan(cash),
         "hosp_part_amt": where(~is_short, yuan(hospital)), "balc": "1.00", "acct_mulaid_pay": yuan(part(account, 50)),
-        "medins_setl_id": "H11010100001" + days(begun).str.replace_all("-", "") + "1230590001", "clr_optins": "110101",
+        "medins_setl_id": messages(count), "clr_optins": "110101",
         "psn_pay": where(is_short, yuan(account + cash)), "ownpay_hosp_part": where(is_short, yuan(hospital)),
         "begndate": days(begun), "enddate": days(begun + stay),
     })  # fmt: skip
@@ -165,6 +173,10 @@ def other_place(old: str, _: Record) -> str:
     return digits + check_digit(digits)
 
 
+def rounded_message(_: str, record: Record) -> str:
+    return f"1.{(record['setl_id'] or '')[1:]}E+29"
+
+
 def is_long(record: Record) -> bool:
     return record["psn_part_amt"] is not None
 
@@ -215,7 +227,7 @@ EDITS: dict[str, Edit] = {
     "message": _settlement("medins_setl_id", last("Z"), ("medins_setl_id", "C104")),
     "message of no moment": _settlement("medins_setl_id", lambda old, _: old[:16] + "13" + old[18:],
                                         ("medins_setl_id", "C104")),
-    "message damaged": _settlement("medins_setl_id", to("2.02501E+29"), ("medins_setl_id", "C102")),
+    "message damaged": _settlement("medins_setl_id", rounded_message, ("medins_setl_id", "C102")),
     "sex": _settlement("gend", lambda old, _: "2" if old == "1" else "1", ("gend", "C111")),
     "birth": _settlement("brdy", to("1939-12-31"), ("brdy", "C112")),
     "birth to come": _settlement("brdy", to("2099-01-01"), ("brdy", "C112"), ("brdy", "C121")),

@@ -78,7 +78,7 @@ def test_a_bug_is_70_and_its_log_holds_no_value(upload, tmp_path):
     program = (
         "import medpay_cli.judging as j\n"
         "def broken(*_, **__): raise RuntimeError('P0001 sec' + 'ret')\n"
-        "j._Desk.work = broken\n"
+        "j.Desk.work = broken\n"
         "from medpay_cli.cli import main; main()"
     )
     done = subprocess.run(

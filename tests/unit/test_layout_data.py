@@ -97,6 +97,7 @@ def test_the_strict_layout_has_the_bounds_of_the_layout_and_of_the_field_that_it
     read, written = layout.field("fixmedins_code"), layout.strict.field("fixmedins_code")
     assert (read.required, dict(read.asserted)["maxLength"]) == (False, 30)
     assert (written.required, written.asserted[-2:]) == (True, (("pattern", "^[HP][0-9]{11}$"), ("maxLength", 12)))
+    assert [keyword for keyword, _ in written.asserted] == ["type", "pattern", "maxLength"]
     assert layout.strict.names == layout.names
 
 

@@ -28,6 +28,7 @@ def counted(keys, at_once=repeats.AT_ONCE, batch=3, same_mark=False):
         if found is None:
             return [0] * len(keys)
         gathered, row = repeats.Candidates(KEY), 0
+        gathered.begin(len(keys))
         wanted, kept = made.candidates(found)
         assert kept.tolist() == np.concatenate(marks)[wanted].tolist()
         for frame, words in zip(frames, marks, strict=True):
@@ -37,7 +38,7 @@ def counted(keys, at_once=repeats.AT_ONCE, batch=3, same_mark=False):
             )
             here = slice(row, row := row + frame.height)
             gathered.add(marked.filter(pl.Series(wanted[here])))
-        times = gathered.times(len(keys))
+        (times,) = gathered.times()
     return [int(number) for number in times[1:]]
 
 

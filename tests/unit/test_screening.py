@@ -6,11 +6,12 @@ import polars as pl
 import pytest
 
 from medpay_cli import recipes, reconcile, screening
+from medpay_cli.screening import Prints, Screen
 
 
 def candidates(ours, theirs):
     """The rows (from 0) of each side that are left to exact matching."""
-    take = screening.fingerprinting(("k",), ("a",))
+    take = Screen(("k",), ("a",), 100).take
     schema = {"k": pl.String, "a": pl.Decimal(38, 2)}
     sides = [
         take(pl.DataFrame([(key, amount and Decimal(amount)) for key, amount in side], schema=schema, orient="row"))
@@ -48,27 +49,83 @@ THEIRS = [("a", "1.00"), ("b", "2.01"), ("x", "3.00"), ("d", "4.00"), ("d", "4.0
 CLASSES = {"matched": 1, "amount_differs": 1, "only_ours": 2, "only_theirs": 1, "duplicate": 1}
 
 
-def classes(folder):
+def classes(folder, ours=OURS, theirs=THEIRS):
     """The number of keys in each class of a small reconcile."""
-    for name, rows in (("ours", OURS), ("theirs", THEIRS)):
+    for name, rows in (("ours", ours), ("theirs", theirs)):
         (folder / name).write_text("k,a\n" + "".join(f"{key},{amount}\n" for key, amount in rows))
     recipe = recipes.ad_hoc(("k",), ("a",), ())
     found = reconcile.reconcile({name: str(folder / name) for name in ("ours", "theirs")}, recipe).classes
-    return {name: sums.keys for name, sums in found.items()}
+    return {name: sums.keys for name, sums in found.items() if sums.keys}
+
+
+KEY, CONTENT, THIRD = range(3)
+
+
+@pytest.fixture
+def colliding(monkeypatch):
+    """Lets some of the three fingerprints have so few bits that nearly every record collides."""
+    real = screening._mixed
+
+    def collide(which, bits):
+        made = iter(range(100))
+        worse = lambda names: (real(names) % 2**bits) * 2 if next(made) % 3 in which else real(names)  # noqa: E731
+        monkeypatch.setattr(screening, "_mixed", worse)
+
+    return collide
 
 
 @pytest.mark.parametrize("bits", [0, 1, 3, 5])
-def test_forced_collisions_change_no_result(monkeypatch, tmp_path, bits):
-    """With fingerprints of a few bits nearly every record collides; the classes must stay the same."""
-    real = screening._mixed
-    monkeypatch.setattr(screening, "_mixed", lambda hashes: (real(hashes) % 2**bits) * 2)
-    assert classes(tmp_path) == CLASSES
+@pytest.mark.parametrize("which", [{KEY}, {CONTENT}, {THIRD}, {KEY, CONTENT}, {KEY, THIRD}])
+def test_forced_collisions_change_no_result(colliding, tmp_path, which, bits):
+    """Whatever else collides, 64 bits of the content are left, and those of the sums."""
+    colliding(which, bits)
+    for _ in range(5):
+        assert classes(tmp_path) == CLASSES
+
+
+# Count and sums tie although nothing agrees: only the third fingerprint can tell.
+OFFSETTING = [("b", "2.00"), ("c", "3.00")], [("b", "3.00"), ("c", "2.00")], {"amount_differs": 2}
+OTHER_KEY = [("c", "3.00")], [("x", "3.00")], {"only_ours": 1, "only_theirs": 1}
+
+
+@pytest.mark.parametrize(("ours", "theirs", "expected"), [OFFSETTING, OTHER_KEY], ids=["offsetting", "other key"])
+def test_pairs_of_equal_fingerprints_that_are_none_are_found_out_where_even_the_sums_tie(
+    monkeypatch, tmp_path, ours, theirs, expected
+):
+    """As if the fingerprints of ours and theirs were equal by accident."""
+    place = pl.int_range(pl.len()).cast(pl.UInt64) * 2
+    real, made = screening._mixed, iter(range(3))
+    monkeypatch.setattr(screening, "_mixed", lambda names: place if next(made) < THIRD else real(names))
+    screened = []
+    monkeypatch.setattr(screening, "candidates", lambda *sides: screened.append(real_candidates(*sides)) or screened[0])
+    assert classes(tmp_path, ours, theirs) == expected
+    assert [wanted.any() for wanted in screened[0]] == [False, False]  # they were all set aside at first
+
+
+real_candidates = screening.candidates
+
+
+def test_the_sum_of_the_third_fingerprint_wraps_at_64_bits_like_its_parts():
+    screen = Screen(("k",), ("a",), 10**9)
+    frame = pl.DataFrame({"k": [str(number) for number in range(1_000)], "a": [Decimal("1.00")] * 1_000})
+    parts = [screen.take(frame[at : at + 100]) for at in range(0, 1_000, 100)]
+    assert sum(part.checksum for part in parts) >= 2**64
+    assert Prints.joined(parts).checksum == screen.take(frame).checksum == screen.checksum(frame) < 2**64
+
+
+def test_too_many_records_are_not_screened():
+    screen = Screen(("k",), ("a",), 5)
+    frame = pl.DataFrame({"k": ["a", "b", "c"], "a": [Decimal("1.00")] * 3})
+    first, second = screen.take(frame), screen.take(frame)
+    assert (first.is_whole, second.is_whole, Prints.joined([first, second]).is_whole) == (True, False, False)
+    assert first.checksum == second.checksum
 
 
 @pytest.mark.parametrize("broken", ["checksum", "candidates"])
 def test_a_failed_proof_hands_everything_to_exact_matching(monkeypatch, tmp_path, broken):
     if broken == "checksum":
-        monkeypatch.setattr(screening.Prints, "checksum", lambda self, _: id(self))
+        made = iter(range(10**6))
+        monkeypatch.setattr(Screen, "checksum", lambda *_: next(made))
     else:  # pairs are set aside that are none
         nothing = lambda ours, theirs: (ours.states > 9, theirs.states > 9)  # noqa: E731
         monkeypatch.setattr(screening, "candidates", nothing)

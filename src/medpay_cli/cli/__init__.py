@@ -15,10 +15,11 @@ PIPE = 128 + signal.SIGPIPE
 # Commands are imported when they are called: `--version` and `--help` stay near click's own start-up time.
 COMMANDS = {
     "validate": "Check files against a layout.",
+    "transform": "Map records from one layout to another.",
     "reconcile": "Match two sides and explain every difference.",
     "inspect": "Say what a file is, with the evidence.",
-    "list": "List layouts, dialects, recipes or rules.",
-    "show": "Show a layout, dialect, recipe or rule.",
+    "list": "List layouts, dialects, mappings, recipes or rules.",
+    "show": "Show a layout, dialect, mapping, recipe or rule.",
     "explain": "Explain a finding code.",
     "sample": "Write invented records of a layout, clean or broken.",
     "demo": "Write a small invented hospital day.",
@@ -60,8 +61,8 @@ class Lazy(click.Group):
 def cli() -> None:
     """Example: medpay validate upload.zip --dialect nhsa-3202-upload
 
-    Validate and reconcile batch files about medical money: hospital, NHSA platform, insurer.
-    校验、对账医院、医保平台与商保之间的批量文件。
+    Validate, transform and reconcile batch files about medical money: hospital, NHSA platform, insurer.
+    校验、转换、对账医院、医保平台与商保之间的批量文件。
 
     Exit codes: 0 done; 1 findings or differences; 2 usage; 3 an input cannot be judged; 4 some inputs
     judged, some not; 7 environment (disk, permission); 70 a bug; 130/141/143 interrupted.

@@ -6,7 +6,7 @@ import click
 
 from medpay_cli.cli import options
 
-KINDS = ("layouts", "dialects", "recipes", "rules")
+KINDS = ("layouts", "dialects", "mappings", "recipes", "rules")
 
 
 @click.command("list")

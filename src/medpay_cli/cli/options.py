@@ -32,7 +32,7 @@ def reports(formats: tuple[str, ...]) -> Callable[[F], F]:
     added = [
         click.option("--format", "form", type=click.Choice(formats), default="text", help="What stdout carries."),
         click.option("--output", "outputs", help="Also write this report; may be repeated.", **several),
-        click.option("--max-shown", help="Findings shown per code (text).", **shown),
+        click.option("--max-shown", help="Findings shown per code (text, junit, github).", **shown),
         click.option("--max-json", help="Findings per code (json).", **{**shown, "default": 1000}),
         click.option("--show-values", is_flag=True, help="Show personal data instead of masking it."),
         click.option("--color", type=colors, default="auto", help="Colour on stdout."),
@@ -127,7 +127,8 @@ def partner_of_sides(command: F) -> F:
 
 
 def _partner_options(command: F, **named: Any) -> F:
-    file: dict[str, Any] = {"type": click.Path(path_type=Path), "metavar": "FILE", "envvar": "MEDPAY_CONFIG"}
+    kind = click.Path(path_type=Path, readable=False)  # that it cannot be read is no usage
+    file: dict[str, Any] = {"type": kind, "metavar": "FILE", "envvar": "MEDPAY_CONFIG"}
     command = click.option("--config", "config_file", help="Settings; ./medpay.toml if it exists.", **file)(command)
     whose = "Whose habits of [partners] in it hold."
     return click.option("--partner", envvar="MEDPAY_PARTNER", help=whose, **named)(command)

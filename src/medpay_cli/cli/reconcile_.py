@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from medpay_cli.recipes import Recipe
 
 FORMATS = ("text", "json")
+OUTPUTS = (*FORMATS, "html", "xlsx")
+ENGINES = ("auto", "polars", "duckdb", "spark")
 
 
 @click.command("reconcile")
@@ -36,17 +38,23 @@ FORMATS = ("text", "json")
 @options.partner_of_sides
 @options.declared("SIDE:records=N,COL=AMOUNT", "SIDE=FILE")
 @click.option("--accepted-only", is_flag=True, help="Leave unreadable records out instead of stopping.")
+@click.option(
+    "--engine", type=click.Choice(["auto", "polars", "duckdb", "spark"]), default="auto", help="Matches on it."
+)
+@click.option("--memory-limit", metavar="SIZE", help="Such as 2GiB; three quarters of the memory unless said.")
 @options.reports(FORMATS)
 def command(
     sides: tuple[str, str], recipe: str | None, key: str | None, amount: str | None, compare: str | None,
     output_dir: Path | None, layouts: tuple[str, ...], dialects: tuple[str, ...], encodings: tuple[str, ...],
     tolerances: tuple[str, ...], expect: tuple[str, ...], totals: tuple[str, ...], allow_empty: bool,
-    accepted_only: bool, partner: tuple[str, ...], config_file: Path | None, **report: Any,
+    accepted_only: bool, engine: str, memory_limit: str | None, partner: tuple[str, ...], config_file: Path | None,
+    **report: Any,
 ) -> int:  # fmt: skip
     """Example: medpay reconcile hospital.txt platform.txt --recipe ledger --output-dir out
 
     Match two sides and explain every difference to the fen. SIDE is a PATH, in the recipe's order, or NAME=PATH.
     """
+    from medpay_cli import engines
     from medpay_cli.judging import Terms
     from medpay_cli.reconcile import folder_files, reconcile, write_folder
 
@@ -55,7 +63,7 @@ def command(
     bound = _bound(sides, names)
     made = folder_files(output_dir) if output_dir and output_dir.is_dir() else ()
     partners = _partners(partner, config_file, names)
-    options.check_targets(report, FORMATS, [*bound.values(), *options.read_by(*partners.values())], made)
+    options.check_targets(report, OUTPUTS, [*bound.values(), *options.read_by(*partners.values())], made)
     encoding, declared = _by_side("--encoding", encodings, names), _declared(expect, totals, names)
     with options.progress() as tick:
         result = reconcile(
@@ -70,10 +78,16 @@ def command(
             tolerance=_tolerance(tolerances, used.amounts),
             accepted_only=accepted_only,
             partner=partners,
+            engine=engine,
+            cluster=engines.cluster(config_file),
+            memory_limit=_size(memory_limit),
         )
+    if result.engine != engines.POLARS:
+        seconds = ", ".join(f"{what} {number:.1f} s" for what, number in result.seconds.items())
+        click.echo(f"{result.engine}: {seconds}", err=True)
     if output_dir is not None:
         write_folder(result, output_dir, options.style(report))
-    options.emit(result, FORMATS, **report)
+    options.emit(result, OUTPUTS, **report)
     return result.exit_code
 
 
@@ -85,6 +99,18 @@ def _recipe(name: str | None, key: str | None, amount: str | None, compare: str 
     if name is not None or key is None or amount is None:
         raise MedpayError("key_or_recipe")
     return recipes.ad_hoc(_words(key), _words(amount), _words(compare or ""))
+
+
+def _size(text: str | None) -> int | None:
+    """2GiB, 500MB, 1073741824."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([1-9][0-9]{0,15})(?:([KMGT])(i?)B?)?", text.strip(), re.ASCII | re.IGNORECASE)
+    if found is None:
+        raise MedpayError("not_a_size", option="--memory-limit", text=text)
+    number, unit, binary = found.groups()
+    power = " KMGT".index(unit.upper()) if unit else 0
+    return int(number) * int((1024 if binary else 1000) ** power)
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import click
 from medpay_cli.cli import options
 from medpay_cli.errors import MedpayError
 
-KINDS = ("layout", "dialect", "recipe", "rule")
+KINDS = ("layout", "dialect", "mapping", "recipe", "rule")
 FORMS = ("json-schema", "xsd", "csv-header")
 
 
@@ -19,7 +19,8 @@ FORMS = ("json-schema", "xsd", "csv-header")
 def command(kind: str, name: str, form: str | None, lang: str | None) -> int:
     """Example: medpay show layout ledger_detail
 
-    Show one layout (its fields), or the text of a dialect, recipe or rule. NAME may be a file of your own.
+    Show one layout (its fields), the coverage of a mapping, or the text of a dialect, recipe or rule.
+    NAME may be a file of your own.
     """
     from medpay_cli import messages
     from medpay_cli.pages import page

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from medpay_cli.partners import Partner
 
-FORMATS = ("text", "json", "ndjson", "csv")
-FILE: dict[str, Any] = {"type": click.Path(path_type=Path), "metavar": "FILE"}
+FORMATS = ("text", "json", "ndjson", "csv", "sarif", "junit", "github")
+OUTPUTS = (*FORMATS, "html", "xlsx")
+FILE: dict[str, Any] = {"type": click.Path(path_type=Path, readable=False), "metavar": "FILE"}
 
 
 @click.command("validate")
@@ -59,7 +60,7 @@ def command(
     named = [*(path for _, path in others), *([str(waivers)] if waivers else [])]
     options.check_targets(
         report,
-        FORMATS,
+        OUTPUTS,
         [*paths, *named, *totals, *options.own(layout, dialect), *options.read_by(partner)],
         targets.paths,
     )
@@ -84,7 +85,7 @@ def command(
             style=options.style(report),
             partner=partner,
         )
-    options.emit(outcome, FORMATS, **report)
+    options.emit(outcome, OUTPUTS, **report)
     return outcome.exit_code
 
 

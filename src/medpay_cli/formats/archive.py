@@ -1,11 +1,14 @@
-"""What a PATH opens to: a plain file, standard input, a gzip file, or members of a zip archive."""
+"""What a PATH opens to: a plain file, standard input, a gzip file, members of a zip archive, the parts in a folder."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import io
 import lzma
+import os
+import re
 import shutil
 import stat
 import struct
@@ -28,6 +31,9 @@ BROKEN = (
     zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, UnicodeDecodeError,
     NotImplementedError,
 )  # fmt: skip
+# What stands beside the parts in a folder and is none of them: hidden files, what other programs keep for themselves
+# (_SUCCESS), and flags that say a part is complete.
+BESIDE = re.compile(r"[._].*|.*\.(?:ok|done)", re.IGNORECASE | re.DOTALL)
 ARCHIVES = (".zip", ".gz", ".7z", ".rar", ".xz", ".bz2", ".tar", ".tgz")
 # Caps on what an archive may claim or turn out to be. Ledgers compress 5 to 30 times; a small file may do better.
 MOST_MEMBERS = 10_000
@@ -57,16 +63,16 @@ class Input:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[BinaryIO]:
-        """Its bytes. Raises ReadError F203 where an archive turns out to be broken, MedpayError where it is gone."""
-        try:
-            with self._open() as stream:
-                yield stream
-        except (*BROKEN, OSError) as err:
-            packed = self.member is not None or _is_gzip(self.path)
-            # bz2 reports damage as an OSError without a number; a disk that fails has one.
-            if not packed or (isinstance(err, OSError) and err.errno is not None):
+        """Its bytes. Raises ReadError F203 where an archive turns out to be broken, StorageError where what lies there
+        cannot be read or is gone."""
+        with files.reading(self.path):
+            try:
+                with self._open() as stream:
+                    yield stream
+            except (*BROKEN, OSError) as err:
+                if _is_damage(err) and (self.member is not None or _is_gzip(self.path)):
+                    raise ReadError("F203", value=str(err)) from err
                 raise
-            raise ReadError("F203", value=str(err)) from err
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[BinaryIO]:
@@ -82,6 +88,12 @@ class Input:
         else:
             with Path(self.path).open("rb", buffering=1 << 20) as stream:
                 yield stream
+
+
+def _is_damage(err: Exception) -> bool:
+    """Whether it is the archive that is wrong: bz2 says so in an OSError without a number, an offset before the
+    beginning has one; a disk that fails has another."""
+    return not isinstance(err, OSError) or err.errno in (None, errno.EINVAL)
 
 
 def _stamp(path: str) -> str | None:
@@ -121,21 +133,20 @@ def seekable(stream: BinaryIO) -> Iterator[BinaryIO]:
 def inputs(source: Source) -> list[Input]:
     """What a PATH opens to; several only for `!/*`.
 
-    Raises MedpayError where the file is missing or the member has to be named, ReadError F203 where the
-    archive is broken.
+    Raises MedpayError where the file is missing or the member has to be named, StorageError where it cannot be read,
+    ReadError F203 where the archive is broken.
     """
     if source.path == "-":
         spool = files.spool()
-        shutil.copyfileobj(sys.stdin.buffer, spool, 1 << 20)
+        with files.reading(source.path):
+            shutil.copyfileobj(sys.stdin.buffer, spool, 1 << 20)
         return [Input("-", spool=spool)]
-    path, stamp = Path(source.path), _stamp(source.path)
-    if not path.is_file():
-        raise MedpayError("not_a_file" if path.exists() else "no_such_file", path=source.path)
-    try:
+    with files.reading(source.path):
+        path, stamp = Path(source.path), _stamp(source.path)
+        if not path.is_file():
+            raise MedpayError("not_a_file" if path.exists() else "no_such_file", path=source.path)
         with path.open("rb") as file:
             file.read(1)
-    except OSError as err:
-        raise MedpayError("cannot_read", path=path, reason=err.strerror) from err
     if not source.path.lower().endswith(".zip"):
         if source.member is not None:
             raise MedpayError("not_an_archive", path=source.path)
@@ -143,12 +154,56 @@ def inputs(source: Source) -> list[Input]:
     return _members(source, stamp)
 
 
-def _members(source: Source, stamp: str | None) -> list[Input]:
+def parts(source: Source) -> list[Input]:
+    """What a side opens to: one file, or the parts in a folder or an archive (`!/*`) in the order of their names.
+
+    Raises what `inputs` raises, and MedpayError for a folder in the folder.
+    """
+    folder = Path(source.path)
+    if source.path == "-" or not folder.is_dir():
+        return sorted(inputs(source), key=lambda one: (one.member or "").encode())
+    if source.member is not None:
+        raise MedpayError("not_an_archive", path=source.path)
+    found = []
+    for name in part_names(folder)[0]:
+        path = folder / name
+        if path.is_dir():
+            raise MedpayError("folder_inside", path=folder, name=name)
+        try:
+            found += inputs(Source(str(path)))
+        except ReadError as err:
+            raise ReadError(err.code, f"{name}: {err.value}", err.expected) from err
+    return found
+
+
+def size(path: str) -> int:
+    """About how many bytes a side holds; 0 where nobody knows before it is read."""
+    one = Path(Source.parse(path).path)
+    with contextlib.suppress(OSError):
+        files_of = [part for part in one.iterdir() if part.is_file()] if one.is_dir() else [one]
+        packed = {part: 10 if part.name.lower().endswith(ARCHIVES) else 1 for part in files_of}
+        return sum(part.stat().st_size * times for part, times in packed.items())
+    return 0
+
+
+def part_names(folder: Path) -> tuple[list[str], list[str]]:
+    """The names of the parts in a folder, and of what stands beside them, each in order. Raises MedpayError."""
     try:
-        with opened(source.path) as archive:
-            members = vetted(archive)
-    except (*BROKEN, OSError) as err:
-        raise ReadError("F203", value=str(err)) from err
+        names = sorted((path.name for path in folder.iterdir()), key=os.fsencode)
+    except OSError as err:
+        raise MedpayError("cannot_read", path=folder, reason=err.strerror) from err
+    return [name for name in names if not BESIDE.fullmatch(name)], [name for name in names if BESIDE.fullmatch(name)]
+
+
+def _members(source: Source, stamp: str | None) -> list[Input]:
+    with files.reading(source.path):
+        try:
+            with opened(source.path) as archive:
+                members = vetted(archive)
+        except (*BROKEN, OSError) as err:
+            if not _is_damage(err):
+                raise
+            raise ReadError("F203", value=str(err)) from err
     found = [info.filename for info in members]
     if not found:
         raise ReadError("F208")

@@ -54,6 +54,11 @@ def trimmed(text: pl.DataFrame, names: tuple[str, ...]) -> tuple[pl.DataFrame, l
     return stripped, [note for note in notes if not note.is_empty()]
 
 
+def not_written(dialect: Dialect, place: str | None, reason: str) -> MedpayError:
+    """What is said of a field, node, cell or layout whose records a dialect cannot hold."""
+    return MedpayError("not_written", dialect=dialect.name, place=place or "-", reason=reason)
+
+
 def check_kept(text: pl.DataFrame, names: tuple[str, ...], dialect: Dialect) -> None:
     """Raises MedpayError where a cell would be absent or another when it is read again in this dialect."""
     for name in names:
@@ -62,4 +67,4 @@ def check_kept(text: pl.DataFrame, names: tuple[str, ...], dialect: Dialect) -> 
         if dialect.trim:
             is_lost |= cell.str.strip_chars(BLANKS) != cell
         if is_lost.any():
-            raise MedpayError("not_written", dialect=dialect.name, place=name)
+            raise not_written(dialect, name, "would be read as another")

@@ -8,7 +8,9 @@ text can decode as GB18030: a file with valid multi-byte UTF-8 before its first 
 from __future__ import annotations
 
 import codecs
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import BinaryIO
 
 from medpay_cli import files
@@ -34,6 +36,8 @@ KNOWN = {
 # Encodings in which a letter of ASCII is one byte.
 BYTES = (UTF_8, GB18030, "big5")
 BLOCK = 1 << 20
+# A folder may have many parts, and all of them are read again.
+HELD = 4 << 20
 # Never part of UTF-8, so the reader finds the record that holds it.
 BAD = "\udcff"
 
@@ -69,6 +73,28 @@ def decoded(source: Input, asked: str | None, declared: str | None) -> Input:
         raise ReadError("F202", value="0x00 (UTF-16? UTF-32?)", expected=name or f"{UTF_8} | {GB18030}")
     name = name or _found(source)
     return replace(source, encoding=name, spool=source.spool if name == UTF_8 else _as_utf_8(source, name))
+
+
+def agreed(parts: Sequence[Input], declared: str | None) -> None:
+    """Raise ReadError F211 where nothing declares an encoding and parts of one file look as if written in two.
+
+    As in one file, text that could be both is not taken for one beside text that is the other.
+    """
+    found = {one.encoding for one in parts}
+    if declared is not None or not {UTF_8, GB18030} <= found:
+        return
+    for one in parts:
+        if one.encoding == UTF_8 and not _is_ascii(one):
+            raise ReadError("F211", value=f"{Path(one.path).name}: {UTF_8}", expected=GB18030)
+
+
+def _is_ascii(source: Input) -> bool:
+    """Whether no character stands there, a byte order mark neither, that GB18030 writes otherwise."""
+    with source.open() as stream:
+        while block := stream.read(BLOCK):
+            if not block.isascii():
+                return False
+    return True
 
 
 def _is_wide(source: Input) -> bool:
@@ -116,7 +142,7 @@ def _first_bad(source: Input, name: str) -> tuple[str | None, bool]:
 
 def _as_utf_8(source: Input, name: str) -> BinaryIO:
     """The whole input in UTF-8, spooled."""
-    spool = files.spool()
+    spool = files.spool(HELD)
     decoder = codecs.getincrementaldecoder(name)(errors="medpay-bad")
     with source.open() as stream:
         while True:

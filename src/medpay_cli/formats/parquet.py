@@ -14,10 +14,10 @@ from polars.io.plugins import register_io_source
 
 from medpay_cli import files, layouts, money
 from medpay_cli.dialects import Dialect
-from medpay_cli.errors import MedpayError, ReadError
+from medpay_cli.errors import ReadError
 from medpay_cli.formats import LINE, PATH, ROW, Batch, Names
 from medpay_cli.formats.archive import FREE, MOST_RATIO, Input, seekable
-from medpay_cli.formats.cells import check_kept
+from medpay_cli.formats.cells import check_kept, not_written
 from medpay_cli.formats.rows import batch
 from medpay_cli.formats.text.header import check_names
 
@@ -28,7 +28,7 @@ TEXTS = (pl.String, pl.Categorical, pl.Enum, pl.Null)
 
 def named(source: Input) -> tuple[str, ...]:
     """The names of its columns. Raises ReadError."""
-    with source.open() as stream, seekable(stream) as file, _damage():
+    with source.open() as stream, seekable(stream) as file, _damage(file):
         return tuple(pl.scan_parquet(file, glob=False, hive_partitioning=False).collect_schema())
 
 
@@ -39,7 +39,7 @@ def scan(source: Input, dialect: Dialect, names: Names, width: int | None = None
         file = stack.enter_context(seekable(stream))
         size = file.seek(0, 2)
         file.seek(0)
-        with _damage():
+        with _damage(file):
             frame = pl.scan_parquet(file, glob=False, hive_partitioning=False)
             schema = frame.collect_schema()
             records = frame.select(pl.len()).collect().item()
@@ -53,12 +53,12 @@ def scan(source: Input, dialect: Dialect, names: Names, width: int | None = None
         check_names(tuple(fields.values()), names[None], replace(dialect, free_order=True), inexact)
         places = {fields[name]: number for number, name in enumerate(schema, 1) if name in texts}
         cells = {fields[name]: text for name, text in texts.items() if text is not None}
-        with _damage():
+        with _damage(file):
             parts = frame.select(
                 cells.get(name, pl.lit(None, pl.String)).alias(name) for name in names[None]
             ).collect_batches(chunk_size=RECORDS, maintain_order=True)
         while True:
-            with _damage():
+            with _damage(file):
                 part = next(parts, None)
             if part is None:
                 return
@@ -67,15 +67,21 @@ def scan(source: Input, dialect: Dialect, names: Names, width: int | None = None
 
 def _only(dialect: Dialect) -> None:
     if dialect.nodes:
-        raise MedpayError("not_written", dialect=dialect.name, place="nodes")
+        raise not_written(dialect, "nodes", f"{len(dialect.nodes)} > 1")
 
 
 @contextlib.contextmanager
-def _damage() -> Iterator[None]:
-    """What Polars says of a damaged file may hold a part of it: only that it is damaged is told."""
+def _damage(file: BinaryIO) -> Iterator[None]:
+    """What Polars says of a damaged file may hold a part of it: only that it is damaged is told.
+
+    It says the same of one that a failing disk does not give: that one is read again to hear of it as an OSError.
+    """
     try:
         yield
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as err:
+        file.seek(0)
+        while file.read(1 << 20):
+            pass
         raise ReadError("F203", value=f"Parquet: {type(err).__name__}") from err
 
 
@@ -146,5 +152,5 @@ def _typed(frame: pl.DataFrame, types: Mapping[str, Any], dialect: Dialect) -> p
     text = text.with_columns(pl.when(pl.all() != "").then(pl.all()))
     for name, dtype in types.items():
         if dtype != pl.String and not text.select(money.fits(pl.col(name), dtype.precision, dtype.scale).all()).item():
-            raise MedpayError("not_written", dialect=dialect.name, place=name)
+            raise not_written(dialect, name, str(dtype))
     return text.select(pl.col(name).cast(dtype) for name, dtype in types.items())

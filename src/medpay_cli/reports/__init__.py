@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 if TYPE_CHECKING:
     from medpay_cli.messages import Language
@@ -22,23 +23,57 @@ class Style:
     width: int = 100
 
 
+class Paper(Protocol):
+    """What a report for people is told to, in the order in which it is read: a terminal, or a page of HTML."""
+
+    def title(self, text: str) -> None:
+        """A section begins."""
+
+    def line(self, text: str = "") -> None:
+        """A line of text; an empty one ends a section."""
+
+    def item(self, text: str) -> None:
+        """One of several things below a title."""
+
+    def remark(self, text: str) -> None:
+        """What to know of the things below a title."""
+
+    def note(self, label: str, text: str) -> None:
+        """The same, with what it is about before it."""
+
+    def table(self, columns: Iterable[str], rows: Iterable[Iterable[str]], left: int = 1) -> None:
+        """A table; the first `left` columns are text, the others numbers."""
+
+    def verdict(self, text: str, level: str) -> None:
+        """What it comes to: `good`, `bad` or `unknown`."""
+
+
 def write(outcome: Any, name: str, out: BinaryIO, style: Style) -> None:
     """Write `outcome` to `out` in the format `name`."""
-    _table(type(outcome).__name__)[name](outcome, out, style)
+    module, function = REPORTS[type(outcome).__name__][name]
+    getattr(importlib.import_module(f"medpay_cli.reports.{module}"), function)(outcome, out, style)
 
 
-def _table(kind: str) -> dict[str, Callable[[Any, BinaryIO, Style], None]]:
-    from medpay_cli.reports import inspection, machine, statement, statement_text, text
-
-    reports: dict[str, dict[str, Callable[[Any, BinaryIO, Style], None]]] = {
-        "Outcome": {
-            "text": text.validation,
-            "json": machine.validation_json,
-            "ndjson": machine.validation_ndjson,
-            "csv": machine.validation_csv,
-            "why": machine.why,
-        },
-        "Inspection": {"text": inspection.text, "json": inspection.to_json},
-        "Reconciliation": {"text": statement_text.reconciliation, "json": statement.to_json},
-    }
-    return reports[kind]
+# The kind of an outcome → format → module and function; what writes workbooks is slow to load.
+REPORTS = {
+    "Outcome": {
+        "text": ("text", "validation"),
+        "json": ("machine", "validation_json"),
+        "ndjson": ("machine", "validation_ndjson"),
+        "csv": ("machine", "validation_csv"),
+        "why": ("machine", "why"),
+        "sarif": ("sarif", "validation"),
+        "junit": ("junit", "validation"),
+        "github": ("github", "validation"),
+        "html": ("html", "validation"),
+        "xlsx": ("workbook", "validation"),
+    },
+    "Inspection": {"text": ("inspection", "text"), "json": ("inspection", "to_json")},
+    "Transformation": {"text": ("transformation", "text"), "json": ("transformation", "to_json")},
+    "Reconciliation": {
+        "text": ("statement_text", "reconciliation"),
+        "json": ("statement", "to_json"),
+        "html": ("html", "reconciliation"),
+        "xlsx": ("workbook", "reconciliation"),
+    },
+}

@@ -41,6 +41,22 @@ class Page:
         """A line that opens a section."""
         self.line(text, "bold")
 
+    def item(self, text: str) -> None:
+        """One of several things below a title."""
+        self.line(f"  {text}")
+
+    def remark(self, text: str) -> None:
+        """What to know of them."""
+        self.line(f"  {text}")
+
+    def note(self, label: str, text: str) -> None:
+        """The same, with what it is about before it."""
+        self.line(f"  {label}: {text}")
+
+    def verdict(self, text: str, _: str) -> None:
+        """What it comes to, in words."""
+        self.title(text)
+
     def table(self, columns: Iterable[str], rows: Iterable[Iterable[str]], left: int = 1) -> None:
         """A plain table; the first `left` columns are text, the others numbers."""
         made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)

@@ -31,7 +31,7 @@ class Form:
 
 def of_json() -> Form:
     """JSON values."""
-    return Form('"', r'["\\\x00-\x1f\x7f]', _json, "null")
+    return Form('"', r'["\\\x00-\x1f\x7f]', json_text, "null")
 
 
 def of_csv() -> Form:
@@ -134,7 +134,8 @@ def _written(value: object, form: Form, *, is_ready: bool) -> str:
     return written
 
 
-def _json(text: pl.Expr) -> pl.Expr:
+def json_text(text: pl.Expr) -> pl.Expr:
+    """The text as a JSON string, absent where it is absent."""
     # Polars encodes a struct: {"":"..."} around the text.
     encoded = pl.struct(text.alias("")).struct.json_encode()
     return pl.when(text.is_not_null()).then(encoded.str.slice(4, encoded.str.len_chars() - 5))

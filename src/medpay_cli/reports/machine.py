@@ -27,13 +27,18 @@ PERSONAL = r"\p{Han}|[0-9]{15}"
 
 def validation_json(outcome: Outcome, out: BinaryIO, style: Style) -> None:
     """One document: verdicts, exact counts, and the first findings of each code."""
-    shown = [
+    shown = worded_records(outcome, style)
+    document = {**summary(outcome, len(shown)), "findings": shown}
+    _dump(document, out)
+
+
+def worded_records(outcome: Outcome, style: Style) -> list[dict[str, Any]]:
+    """The first findings of each code, as they stand in a document."""
+    return [
         finding
         for found in outcome.findings.first(style.max_json)
         for finding in _records(worded(found, outcome, style))
     ]
-    document = {**summary(outcome, len(shown)), "findings": shown}
-    _dump(document, out)
 
 
 def validation_ndjson(outcome: Outcome, out: BinaryIO, style: Style) -> None:

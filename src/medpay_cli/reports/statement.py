@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import polars as pl
 
-from medpay_cli import money
-from medpay_cli.matching import CLASS, CLASSES, RECORDS, SIDES, ClassSums, Group, Reconciliation, of
+from medpay_cli import messages, money
+from medpay_cli.matching import CLASS, CLASSES, MATCHED, RECORDS, SIDES, ClassSums, Group, Reconciliation, of
 from medpay_cli.reports import Style
+from medpay_cli.reports.machine import HIDDEN, masked_value
 
-if TYPE_CHECKING:
-    from medpay_cli.messages import Language
+# No column of anybody's is called so.
+PLACE = "\x1fplace"
 
 
 def document(result: Reconciliation) -> dict[str, Any]:
@@ -34,11 +35,14 @@ def document(result: Reconciliation) -> dict[str, Any]:
                 "records": side.records,
                 "keys": side.keys,
                 "amounts": {name: _written(result, name, amount) for name, amount in side.amounts.items()},
+                **({"passed_over": list(side.beside)} if side.beside else {}),
             }
             for side in result.sides
         ],
         "groups": [_group(result, group) for group in result.groups],
     }
+    if result.seconds:
+        made["seconds"] = {what: round(number, 3) for what, number in result.seconds.items()}
     if result.incomplete:
         made["incomplete_reason"] = result.incomplete
     if result.classes is not None:
@@ -53,36 +57,74 @@ def ordered(result: Reconciliation) -> list[str]:
     return [name for name in ("matched", *CLASSES[:-1]) if name in found]
 
 
+def labels(result: Reconciliation, style: Style) -> dict[str, str]:
+    """The words of a report, the sides called by their names."""
+    ours, theirs = (side.title[style.lang] for side in result.sides)
+    words = messages.labels(style.lang)
+    return {key: text.replace("{ours}", ours).replace("{theirs}", theirs) for key, text in words.items()}
+
+
+def verdict(result: Reconciliation, words: dict[str, str]) -> str:
+    """What it comes to, in a line."""
+    if result.classes is None:
+        return f"{words['verdict']}: {words['unjudged']}"
+    unequal = sum(sums.keys for name, sums in result.classes.items() if name != MATCHED)
+    found = words["differs"].replace("#", f"{unequal:,}") if unequal else words["agrees"]
+    rest = f"; {words['left_out']}" if result.incomplete else ""
+    return f"{words['verdict']}: {found}{rest}"
+
+
 def explained(result: Reconciliation, name: str) -> Decimal:
     """The sum over the classes of (ours − theirs)."""
     sums = [one.amounts[name] for one in (result.classes or {}).values()]
     return money.total(amount for one in sums for amount in (one["ours"], -one["theirs"]))
 
 
-def differences(result: Reconciliation, lang: Language) -> pl.DataFrame:
+def differences(result: Reconciliation, style: Style) -> pl.DataFrame:
     """One row per key of every class but matched, and of what was tolerated; sorted by class and key.
 
-    Amounts are Decimal in yuan, absent where a side has none; a difference counts an absent amount as 0.
+    Amounts are Decimal in yuan, absent where a side has none; a difference counts an absent amount as 0. Direct values
+    are hidden, identifiers whole.
     """
     on = result.compared
     rows = result.differences
     assert rows is not None  # noqa: S101 - only called where there is a match
-    advice = {name: text[lang] for name, text in result.advice.items()}
+    advice = {name: text[style.lang] for name, text in result.advice.items()}
     fixed = ["class", "tier", *(f"records_{side}" for side in SIDES), "advice"]
     columns = {"class": pl.col(CLASS), "tier": pl.lit(None, pl.Int64)}
-    columns |= {_free(name, "key", [*columns, *fixed]): pl.col(name) for name in on.key}
+    keys = {_free(name, "key", [*columns, *fixed]): name for name in on.key}
+    columns |= {column: pl.col(name) for column, name in keys.items()}
     columns |= {f"records_{side}": pl.col(of(RECORDS, side)) for side in SIDES}
     for name in on.amounts:
         ours, theirs = (pl.col(of(name, side)) for side in SIDES)
         amounts = {f"{name}_{side}": amount_of(name, side) for side in SIDES} | {f"{name}_difference": ours - theirs}
         columns |= {_free(column, "amount", [*columns, *fixed]): amount for column, amount in amounts.items()}
+    statuses: dict[str, str] = {}
     for name in on.statuses:
-        statuses = {f"{name}_{side}": pl.col(of(name, side)) for side in SIDES}
-        columns |= {_free(column, "status", [*columns, *fixed]): status for column, status in statuses.items()}
+        for side in SIDES:
+            column = _free(f"{name}_{side}", "status", [*columns, *fixed])
+            statuses[column] = name
+            columns[column] = pl.col(of(name, side))
     order = [column for column in columns if column != "tier"]
     columns["advice"] = pl.col(CLASS).replace_strict(advice, default=None, return_dtype=pl.String)
     made = rows.select(column.alias(name) for name, column in columns.items())
-    return made.sort(order, nulls_last=True)
+    # A key stands in one row; only records with an empty key part are told apart by everything else.
+    alone = pl.any_horizontal(pl.col(order[1 : 1 + len(on.key)]).is_null())
+    placed = [
+        made.filter(~alone).with_columns(pl.lit(0, pl.Int64).alias(PLACE)),
+        made.filter(alone).sort(order, nulls_last=True).with_columns(pl.int_range(pl.len()).alias(PLACE)),
+    ]
+    in_order = pl.concat(placed).sort([*order[: 1 + len(on.key)], PLACE], nulls_last=True).drop(PLACE)
+    hidden = [shown(pl.col(column), name, result, style) for column, name in (keys | statuses).items()]
+    return in_order.with_columns(hidden)
+
+
+def shown(value: pl.Expr, name: str, result: Reconciliation, style: Style, *, people: bool = False) -> pl.Expr:
+    """What may be seen of the values of a field: nothing of direct ones, for `people` a part of identifiers."""
+    level = None if style.show_values else result.noted.sensitivity.get(name)
+    if level == "direct":
+        return pl.when(value.is_not_null()).then(pl.lit(HIDDEN)).alias(value.meta.output_name())
+    return masked_value(value).alias(value.meta.output_name()) if level and people else value
 
 
 def amount_of(name: str, side: str) -> pl.Expr:

@@ -7,37 +7,34 @@ from typing import Any, BinaryIO
 
 import polars as pl
 
-from medpay_cli import messages, money
-from medpay_cli.matching import CLASS, MATCHED, OURS, RECORDS, SIDES, THEIRS, ClassSums, Reconciliation, of
-from medpay_cli.reports import Style, statement
+from medpay_cli import money
+from medpay_cli.matching import CLASS, OURS, RECORDS, SIDES, THEIRS, ClassSums, Reconciliation, of
+from medpay_cli.reports import Paper, Style, statement
 from medpay_cli.reports.console import Page, printable, yuan
-from medpay_cli.reports.machine import masked_value
 from medpay_cli.reports.text import grouped
 
 
 def reconciliation(result: Reconciliation, out: BinaryIO, style: Style) -> None:
     """What a finance person reads, in the order in which the questions come."""
     page = Page(style)
-    ours, theirs = (side.title[style.lang] for side in result.sides)
-    words = {
-        key: text.replace("{ours}", ours).replace("{theirs}", theirs)
-        for key, text in messages.labels(style.lang).items()
-    }
+    tell(page, result, style)
+    out.write(page.bytes)
+
+
+def tell(page: Paper, result: Reconciliation, style: Style) -> None:
+    """The same to any paper."""
+    words = statement.labels(result, style)
     told = _Told(result, style, words)
     told.sides(page)
     if result.classes is None:
         grouped(page, result.noted, style)
-        page.title(f"{words['verdict']}: {words['unjudged']}")
+        page.verdict(statement.verdict(result, words), "unknown")
     else:
         told.groups(page)
         told.classes(page, result.classes)
         told.bridge(page, result.classes)
         told.differences(page)
-        unequal = sum(sums.keys for name, sums in result.classes.items() if name != MATCHED)
-        verdict = words["differs"].replace("#", f"{unequal:,}") if unequal else words["agrees"]
-        rest = f"; {words['left_out']}" if result.incomplete else ""
-        page.title(f"{words['verdict']}: {verdict}{rest}")
-    out.write(page.bytes)
+        page.verdict(statement.verdict(result, words), "bad" if result.exit_code else "good")
 
 
 class _Told:
@@ -52,13 +49,15 @@ class _Told:
             f"{name}\n{titles[name][english]}" if titles[name][english] != name else name for name in self.names
         ]
 
-    def sides(self, page: Page) -> None:
+    def sides(self, page: Paper) -> None:
         """Where each side came from, and its totals."""
         words, result = self.words, self.result
         for name, side in zip(SIDES, result.sides, strict=True):
             whose = f", {words['partner']} {printable(side.partner)}" if side.partner else ""
             how = f" [{side.layout}, {side.dialect}{whose}]" if side.layout else ""
             page.line(f"{words[name]}: {printable(side.path)}{how}")
+            if side.beside:
+                page.line(f"{words['passed_over']}: {printable(', '.join(side.beside))}")
         page.line()
         rows = [
             [
@@ -76,7 +75,7 @@ class _Told:
         if result.counts:
             page.line()
 
-    def groups(self, page: Page) -> None:
+    def groups(self, page: Paper) -> None:
         """Counts and differences per group."""
         if len(self.result.groups) < 2:
             return
@@ -92,7 +91,7 @@ class _Told:
         ]
         page.table([*columns, *(f"{name}\n{words['difference']}" for name in self.names)], rows)
 
-    def classes(self, page: Page, found: dict[str, ClassSums]) -> None:
+    def classes(self, page: Paper, found: dict[str, ClassSums]) -> None:
         """Every class with its keys and records."""
         words = self.words
         rows = []
@@ -107,7 +106,7 @@ class _Told:
         heads = [f"{words['records']}\n{words[side]}" for side in SIDES]
         page.table([words["classes"], words["keys"], *heads], rows)
 
-    def bridge(self, page: Page, found: dict[str, ClassSums]) -> None:
+    def bridge(self, page: Paper, found: dict[str, ClassSums]) -> None:
         """Per amount: ours, less theirs, and what each class contributes to the difference."""
         words, (ours, theirs) = self.words, self.result.sides
         gaps = {name: money.total((ours.amounts[name], -theirs.amounts[name])) for name in self.names}
@@ -121,29 +120,30 @@ class _Told:
         ]
         page.table([words["bridge"], *self.heads], rows)
 
-    def differences(self, page: Page) -> None:
+    def differences(self, page: Paper) -> None:
         """The first differences of each class, the largest first, with what to do about them."""
         result, words, on = self.result, self.words, self.result.compared
         assert result.differences is not None  # noqa: S101 - only called where there is a match
         gap = pl.sum_horizontal((pl.col(of(name, OURS)) - pl.col(of(name, THEIRS))).abs() for name in self.names)
-        hidden = [] if self.style.show_values else [name for name in on.key if name in result.noted.sensitivity]
+        columns = [(key, key) for key in on.key] + [(of(name, side), name) for name in on.statuses for side in SIDES]
+        masked = [statement.shown(pl.col(column), name, result, self.style, people=True) for column, name in columns]
         for name in statement.ordered(result):
             rows = result.differences.filter(pl.col(CLASS) == name)
             if rows.is_empty():
                 continue
             page.title(f"{words[name]}: {rows.height:,}")
             if name in result.advice:
-                page.line(f"  {words['advice']}: {result.advice[name][self.style.lang]}")
-            page.line(f"  {words['both']}")
+                page.note(words["advice"], result.advice[name][self.style.lang])
+            page.remark(words["both"])
             first = rows.sort(gap, *on.key, descending=[True, *(False for _ in on.key)]).head(self.style.max_shown)
             first = first.with_columns(
-                *(masked_value(pl.col(key)).alias(key) for key in hidden),
+                *masked,
                 *(statement.amount_of(column, side).alias(of(column, side)) for column in self.names for side in SIDES),
             )
             heads = [*on.key, words["records"], *self.names, *on.statuses]
             page.table(heads, map(self._difference, first.iter_rows(named=True)), left=len(on.key))
             if rows.height > first.height:
-                page.line("  " + words["more"].replace("#", f"{rows.height - first.height:,}"))
+                page.remark(words["more"].replace("#", f"{rows.height - first.height:,}"))
                 page.line()
 
     def _difference(self, row: dict[str, Any]) -> list[str]:

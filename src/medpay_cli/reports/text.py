@@ -7,7 +7,8 @@ from typing import Any, BinaryIO
 
 from medpay_cli import findings, messages
 from medpay_cli.findings import ERROR, WARNING, FileVerdict, Outcome
-from medpay_cli.reports import Style
+from medpay_cli.messages import Language
+from medpay_cli.reports import Paper, Style
 from medpay_cli.reports.console import Page, printable, yuan
 from medpay_cli.reports.machine import worded
 
@@ -18,23 +19,43 @@ VERDICTS = ("valid", "structure_only", "findings", "not_judged")
 
 def validation(outcome: Outcome, out: BinaryIO, style: Style) -> None:
     """Findings by code, files with their totals, the verdict as the last line."""
-    page, words = Page(style), messages.labels(style.lang)
-    grouped(page, outcome, style)
-    for one in outcome.files:
-        _file(page, one, words)
-    verdicts = [one.verdict for one in outcome.files]
-    parts = [f"{words[name]} {verdicts.count(name)}" for name in VERDICTS if name in verdicts]
-    counts = ", ".join(f"{words[level]} {outcome.findings.count(level):,}" for level in (ERROR, WARNING))
-    for rule in outcome.not_judged:
-        page.line(f"{words['rule_not_judged']} {_lacking(rule, style.lang, words)}")
-    for word, codes in (("only_held", outcome.selected), ("not_held", outcome.ignored)):
-        if codes:
-            page.line(f"{words[word]}: {', '.join(codes)}")
-    page.title(f"{words['verdict']}: {', '.join(parts)} ({counts})")
+    page = Page(style)
+    tell(page, outcome, style)
     out.write(page.bytes)
 
 
-def _lacking(one: dict[str, Any], lang: str, words: dict[str, str]) -> str:
+def tell(page: Paper, outcome: Outcome, style: Style) -> None:
+    """The same to any paper."""
+    words = messages.labels(style.lang)
+    grouped(page, outcome, style)
+    for one in outcome.files:
+        _file(page, one, words)
+    for line in left_out(outcome, style.lang, words):
+        page.line(line)
+    page.verdict(verdict(outcome, words), _level(outcome))
+
+
+def _level(outcome: Outcome) -> str:
+    found = {one.verdict for one in outcome.files}
+    return "good" if found == {"valid"} else "bad" if "findings" in found else "unknown"
+
+
+def verdict(outcome: Outcome, words: dict[str, str]) -> str:
+    """How many files were found how, in a line."""
+    verdicts = [one.verdict for one in outcome.files]
+    parts = [f"{words[name]} {verdicts.count(name)}" for name in VERDICTS if name in verdicts]
+    counts = ", ".join(f"{words[level]} {outcome.findings.count(level):,}" for level in (ERROR, WARNING))
+    return f"{words['verdict']}: {', '.join(parts)} ({counts})"
+
+
+def left_out(outcome: Outcome, lang: Language, words: dict[str, str]) -> list[str]:
+    """Which rules could not be judged, which alone were held, which were not."""
+    lacking = [f"{words['rule_not_judged']} {_lacking(rule, lang, words)}" for rule in outcome.not_judged]
+    told = (("only_held", outcome.selected), ("not_held", outcome.ignored))
+    return lacking + [f"{words[word]}: {', '.join(codes)}" for word, codes in told if codes]
+
+
+def _lacking(one: dict[str, Any], lang: Language, words: dict[str, str]) -> str:
     """A rule that could not be held, and for want of what."""
     title = f"{one['code']} {findings.rule(one['code'])['title'][lang]}"
     if "records" in one:
@@ -42,7 +63,7 @@ def _lacking(one: dict[str, Any], lang: str, words: dict[str, str]) -> str:
     return f"{title}: {words['lacks']} {', '.join(one['missing'])}"
 
 
-def grouped(page: Page, outcome: Outcome, style: Style) -> None:
+def grouped(page: Paper, outcome: Outcome, style: Style) -> None:
     """Each code once: what it is, the first findings, how to fix them."""
     words = messages.labels(style.lang)
     shown: dict[str, list[dict[str, Any]]] = {}
@@ -59,14 +80,15 @@ def grouped(page: Page, outcome: Outcome, style: Style) -> None:
         page.title(f"{code} {rule['title'][style.lang]} ({counted})")
         first_ones = shown.get(code, [])
         for finding in first_ones:
-            page.line(f"  {_place(finding, words, several=len(outcome.files) > 1)}{printable(finding['message'])}")
+            page.item(place(finding, words, several=len(outcome.files) > 1) + printable(finding["message"]))
         if count > len(first_ones):
-            page.line("  " + words["more"].replace("#", f"{count - len(first_ones):,}"))
-        page.line(f"  {words['fix']}: {rule['fix'][style.lang]}")
+            page.remark(words["more"].replace("#", f"{count - len(first_ones):,}"))
+        page.note(words["fix"], rule["fix"][style.lang])
         page.line()
 
 
-def _place(finding: dict[str, Any], words: dict[str, str], *, several: bool) -> str:
+def place(finding: dict[str, Any], words: dict[str, str], *, several: bool) -> str:
+    """Row and line before a message, and the file where there are several."""
     name = finding["file"] if finding["member"] is None else f"{finding['file']}!/{finding['member']}"
     parts = [printable(name)] if several or finding["line"] is None else []
     if finding["row"] is not None:
@@ -76,14 +98,12 @@ def _place(finding: dict[str, Any], words: dict[str, str], *, several: bool) -> 
     return " ".join(parts) + ": "
 
 
-def _file(page: Page, one: FileVerdict, words: dict[str, str]) -> None:
-    name = one.path if one.member is None else f"{one.path}!/{one.member}"
-    name += f" {one.node}" if one.node else ""
-    how = [one.layout or "-", one.dialect or "-", one.encoding or "-"]
+def _file(page: Paper, one: FileVerdict, words: dict[str, str]) -> None:
+    how = [part or "-" for part in (one.layout, one.dialect, one.encoding)]
     how += [f"{words['partner']} {printable(one.partner)}"] if one.partner else []
-    page.line(f"{printable(name)} [{', '.join(how)}]: {words[one.verdict]}")
+    page.title(f"{printable(one.name)} [{', '.join(how)}]: {words[one.verdict]}")
     counted = (("records", one.records), ("accepted", one.records - one.rejected), ("rejected", one.rejected))
-    page.line("  " + ", ".join(f"{words[word]} {number:,}" for word, number in counted))
+    page.remark(", ".join(f"{words[word]} {number:,}" for word, number in counted))
     if one.totals and one.verdict != "not_judged":
         sums = [(words["total"], one.totals)]
         if one.rejected:

@@ -21,7 +21,7 @@ from medpay_cli.partners import Profile
 EXPECTED = "\x1fexpected"
 # Beyond these a product of two columns would not fit 38 digits.
 MOST_WHOLE, MOST_DECIMALS = 13, 6
-MODULES = ("settlements", "fees", "claims", "dates", "persons", "codes")
+MODULES = ("settlements", "fees", "claims", "dates", "persons", "codes", "prices")
 
 
 @dataclass(frozen=True)
@@ -76,15 +76,16 @@ def rule(code: str, **conventions: str) -> Callable[[Callable[[], Sentence]], Ca
     return add
 
 
-def for_fields(code: str) -> Callable[[Callable[[Layout, Field, date], Sentence | None]], Any]:
-    """Let a function that states a sentence of a field on a day, or None, be the rule `code`."""
+def for_fields(code: str, **conventions: str) -> Callable[[Callable[[Layout, Field, date], Sentence | None]], Any]:
+    """Let a function that states a sentence of a field on a day, or None, be the rule `code`, where a profile has these
+    conventions."""
 
     def add(function: Callable[[Layout, Field, date], Sentence | None]) -> Any:
         def sentences(layout: Layout, as_of: date) -> Iterator[Sentence]:
             made = (function(layout, one, as_of) for one in layout.fields)
             return (one for one in made if one is not None)
 
-        _RULES.append(Rule(code, sentences, {}))
+        _RULES.append(Rule(code, sentences, conventions))
         return function
 
     return add
@@ -137,26 +138,26 @@ class Held:
             .collect()
         )
         found: list[Broken] = []
-        unjudged: dict[str, int] = {}
         lost = {
             name: text[name].is_not_null() & typed[name].is_null()
             for name in {name for _, sentence in self.sentences for name in sentence.optional} - absent
             if typed[name].null_count() > text[name].null_count()
         }
+        silent: dict[str, pl.Series] = {}
         for number, (code, sentence) in enumerate(self.sentences):
             holds = flags[str(number)]
             for name in sentence.optional & lost.keys():
                 # What is there and violates its layout is not absent: nobody knows what it adds.
                 holds = pl.select(pl.when(~lost[name]).then(holds)).to_series()
             if sentence.is_relation and holds.null_count():
-                silent = int((holds.is_null() & typed[sentence.field].is_not_null()).sum())
-                if silent:
-                    unjudged[code] = unjudged.get(code, 0) + silent
+                lacks = holds.is_null() & typed[sentence.field].is_not_null()
+                silent[code] = silent[code] | lacks if code in silent else lacks
             if not holds.all():
                 names = dict.fromkeys((*keep, sentence.field))
                 told = typed.filter(~holds).with_columns(sentence.expected.cast(pl.String).alias(EXPECTED))
                 found.append(Broken(code, sentence.field, text.filter(~holds).select(*names, told[EXPECTED])))
-        return found, unjudged
+        counted = {code: int(lacks.sum()) for code, lacks in silent.items()}
+        return found, {code: count for code, count in counted.items() if count}
 
 
 def held(layout: Layout, profile: Profile, applies: Callable[[str], bool], as_of: date | None = None) -> Held:
@@ -175,7 +176,7 @@ def held(layout: Layout, profile: Profile, applies: Callable[[str], bool], as_of
             missing = [name for name in sentence.needs if name not in at_hand]
             missing += [f"conventions.{name}" for name, value in said.items() if value is None]
             if not missing:
-                sentences.append((one.code, sentence))
+                sentences += [(one.code, sentence)] if _is_typed(sentence, layout) else []
             elif _concerns(sentence, at_hand):
                 lacking.setdefault(one.code, tuple(missing))
     looked_at = {name for _, sentence in sentences for name in sentence.columns}
@@ -186,6 +187,19 @@ def held(layout: Layout, profile: Profile, applies: Callable[[str], bool], as_of
         {code: missing for code, missing in lacking.items() if code not in judged},
         profile,
     )
+
+
+def _is_typed(sentence: Sentence, layout: Layout) -> bool:
+    """Whether the columns are what the sentence takes them for: some list writes its prices as words."""
+    schema: dict[str, Any] = dict.fromkeys(sentence.optional, pl.Decimal(38, 2)) | dict.fromkeys(
+        layout.names, pl.String
+    )
+    schema |= {one.name: pl.Decimal(38, one.scale) for one in layout.fields if one.form in ("money", "decimal")}
+    try:
+        pl.DataFrame(schema=schema).select(sentence.holds(Decimal(0)).alias("0"), sentence.expected.alias("1"))
+    except pl.exceptions.PolarsError:
+        return False
+    return True
 
 
 def _concerns(sentence: Sentence, at_hand: set[str]) -> bool:

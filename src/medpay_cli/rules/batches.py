@@ -7,9 +7,10 @@ import polars as pl
 from medpay_cli import money
 from medpay_cli.rules import EXPECTED
 from medpay_cli.rules.sentences import is_code
-from medpay_cli.rules.together import NUMBER, together
+from medpay_cli.rules.together import NUMBER, together, total
 
 _FOUND, _WHOLE = "\x1ffound", "\x1fwhole"
+_KNOWN = pl.lit(value=True).alias("known")
 ZERO = money.yuan(0)
 
 
@@ -23,7 +24,7 @@ def payments_do_not_sum_to_what_is_not_cash(settlement: pl.LazyFrame, settlement
 
 @together("B302", "fund_pay_sumamt", settlement=("setl_id", "fund_pay_sumamt"),
           settlement_fund=("setl_id", "fund_pay_type", "fund_payamt"))  # fmt: skip
-def funds_do_not_sum_to_the_fund_total(settlement: pl.LazyFrame, settlement_fund: pl.LazyFrame) -> pl.LazyFrame:
+def funds_do_not_sum_to_the_fundtotal(settlement: pl.LazyFrame, settlement_fund: pl.LazyFrame) -> pl.LazyFrame:
     """Without the account (3102..) and the hospital (99999.) the list is the fund total."""
     kind = pl.col("fund_pay_type")
     funds = settlement_fund.with_columns(
@@ -78,20 +79,31 @@ def result_does_not_account_for_the_claim(insurer_result: pl.LazyFrame, commerci
     claims = commercial_claim.group_by("claim_no").agg(
         pl.when((pl.len() == 1) & is_code("claim_freq", "1").all()).then(pl.col("claim_amt").first()).alias(_FOUND)
     )
-    parts = pl.col("pay_amt") + pl.col("refuse_amt") + pl.col("psn_amt")
+    # A reversal alone decides nothing: beside it stand what it takes back and what takes its place.
+    kinds = [is_code("rev_flag", code).sum().over("claim_no") for code in "NRC"]
+    is_whole = (pl.col("rev_flag").null_count().over("claim_no") == 0) & (kinds[1] <= pl.min_horizontal(kinds))
+    parts = pl.when(is_whole).then(pl.col("pay_amt") + pl.col("refuse_amt") + pl.col("psn_amt"))
     results = insurer_result.with_columns(parts.alias(_WHOLE))
     return _untied_groups(results, _WHOLE, claims, "claim_no", "claim_amt", orphans=True)
 
 
-@together("B307", "pay_amt", insurer_result=("claim_no", "medfee_sumamt", "pay_amt"),
+@together("B307", "pay_amt", insurer_result=("claim_no", "policy_no", "duty_code", "medfee_sumamt", "pay_amt"),
           insurer_result_line=("claim_no", "adj_amt"))  # fmt: skip
 def adjustments_do_not_explain_what_was_paid(
     insurer_result: pl.LazyFrame, insurer_result_line: pl.LazyFrame
 ) -> pl.LazyFrame:
     """The fee less every adjustment, of claim and lines, is what was paid."""
-    reduced = insurer_result.with_columns((pl.col("medfee_sumamt") - pl.col("pay_amt")).alias(_WHOLE))
+    # Each duty of each policy repeats the fee of the claim; a reversal takes it back.
+    duties = insurer_result.group_by("claim_no", "policy_no", "duty_code").agg(
+        pl.col(NUMBER).min(), total("medfee_sumamt"), total("pay_amt")
+    )
+    claims = (
+        duties.filter(pl.col("claim_no").is_not_null())
+        .group_by("claim_no")
+        .agg(pl.col(NUMBER).min(), _same("medfee_sumamt"), total("pay_amt"))
+    )
     adjusted = _sums(insurer_result_line, "claim_no", "adj_amt")
-    return _untied_groups(reduced, _WHOLE, adjusted, "claim_no", "adj_amt", orphans=True)
+    return _untied(claims, pl.col("medfee_sumamt") - pl.col("pay_amt"), adjusted, "claim_no", "adj_amt")
 
 
 @together("B308", "line_pay_amt", insurer_result_line=("claim_no", "line_no", "line_amt", "adj_amt", "line_pay_amt"))
@@ -101,30 +113,26 @@ def adjustments_do_not_explain_the_line(insurer_result_line: pl.LazyFrame) -> pl
     told = pl.concat_str(
         pl.lit("line_amt "), pl.col("line_amt").cast(pl.String), pl.lit(" - adj_amt "), pl.col(_FOUND).cast(pl.String)
     )
-    return (
+    lines = (
         insurer_result_line.filter(pl.all_horizontal(pl.col(name).is_not_null() for name in line))
         .group_by(line)
-        .agg(pl.col(NUMBER).min(), pl.col("line_amt", "line_pay_amt").first(), _total("adj_amt").alias(_FOUND))
-        .filter(pl.col("line_amt") - pl.col(_FOUND) != pl.col("line_pay_amt"))
-        .select(NUMBER, told.alias(EXPECTED))
+        .agg(pl.col(NUMBER).min(), _same("line_amt"), _same("line_pay_amt"), total("adj_amt").alias(_FOUND))
     )
+    told = pl.when(pl.col("line_pay_amt").is_not_null()).then(told)
+    return lines.filter(_differ(pl.col("line_amt") - pl.col("line_pay_amt"))).select(NUMBER, told.alias(EXPECTED))
 
 
 @together("B309", "pay_amt_total", payment_return=("pay_batch_no", "pay_amt_total", "line_kind", "pay_amt"))
 def payments_do_not_sum_to_the_batch(payment_return: pl.LazyFrame) -> pl.LazyFrame:
     """A payment is its claims less what is kept back at the level of the provider, and every record says so."""
     paid = pl.when(pl.col("line_kind").is_in(["PAY", "REV"])).then("pay_amt").otherwise(-pl.col("pay_amt"))
-    batches = (
-        payment_return.with_columns(pl.when(pl.col("line_kind").is_not_null()).then(paid).alias(_WHOLE))
-        .group_by("pay_batch_no")
-        .agg(_total(_WHOLE).alias(_FOUND), _total("pay_amt_total").is_not_null().alias(_WHOLE))
-        .filter(pl.col(_WHOLE))
-    )
+    paid = pl.when(pl.col("line_kind").is_not_null()).then(paid)
+    batches = _sums(payment_return.with_columns(paid.alias(_WHOLE)), "pay_batch_no", _WHOLE)
     return (
-        payment_return.join(batches.select("pay_batch_no", _FOUND), on="pay_batch_no")
-        .filter(pl.col(_FOUND) != pl.col("pay_amt_total"))
+        payment_return.join(batches, on="pay_batch_no")
+        .filter(_differ(pl.col("pay_amt_total")))
         .group_by("pay_batch_no", "pay_amt_total")
-        .agg(pl.col(NUMBER).min(), pl.col(_FOUND).first())
+        .agg(pl.col(NUMBER).min(), pl.col(_FOUND).max())
         .select(NUMBER, _said("pay_amt", pl.col("pay_amt_total")))
     )
 
@@ -155,17 +163,18 @@ def reversal_does_not_negate_its_original(insurer_result: pl.LazyFrame) -> pl.La
         pl.col("settle_serial_no").alias("orig_settle_serial_no"), "policy_no", "duty_code", *amounts
     )
     key = ["orig_settle_serial_no", "policy_no", "duty_code"]
-    differs = pl.any_horizontal(pl.col(name) != -pl.col(f"{name}_right") for name in amounts)
+    negated = pl.all_horizontal(pl.col(name) == -pl.col(f"{name}_right") for name in amounts)
     told = pl.concat_str(
         (pl.concat_str(pl.lit(f"{name} "), (-pl.col(f"{name}_right")).cast(pl.String)) for name in amounts),
         separator=", ",
     )
+    is_known = pl.all_horizontal(pl.col(name).is_not_null() for name in amounts)
     return (
         insurer_result.filter(is_code("rev_flag", "R"))
         .join(originals, on=key)
-        .filter(differs)
+        .filter(~negated.fill_null(value=False))
         .group_by(NUMBER)
-        .agg(told.first().alias(EXPECTED))
+        .agg(pl.when(is_known).then(told).min().alias(EXPECTED))
     )
 
 
@@ -225,13 +234,13 @@ def fee_is_older_than_its_visit(fee_line: pl.LazyFrame, visit: pl.LazyFrame) -> 
     )
 
 
-def _total(name: str) -> pl.Expr:
-    """A sum that is only known where every amount is."""
-    return pl.when(pl.col(name).null_count() == 0).then(pl.col(name).sum())
+def _same(name: str) -> pl.Expr:
+    """What all of some records say, those aside that say nothing."""
+    return pl.when(pl.col(name).min() == pl.col(name).max()).then(pl.col(name).min()).alias(name)
 
 
 def _sums(frame: pl.LazyFrame, by: str, name: str) -> pl.LazyFrame:
-    return frame.group_by(by).agg(_total(name).alias(_FOUND))
+    return frame.group_by(by).agg(total(name).alias(_FOUND))
 
 
 def _said(name: str, whole: pl.Expr) -> pl.Expr:
@@ -243,27 +252,29 @@ def _said(name: str, whole: pl.Expr) -> pl.Expr:
 
 
 def _untied(records: pl.LazyFrame, whole: pl.Expr, sums: pl.LazyFrame, by: str, name: str) -> pl.LazyFrame:
-    """Records that are not what their parts sum to; one without parts is not judged."""
-    return records.join(sums, on=by).filter(whole != pl.col(_FOUND)).select(NUMBER, _said(name, whole))
+    """Records that are not what their parts sum to; of one without parts nobody can tell, unless it is nothing."""
+    joined = records.join(sums.with_columns(_KNOWN), on=by, how="left")
+    is_nothing = pl.col("known").is_null() & (whole == ZERO)
+    found = pl.when(is_nothing).then(ZERO).otherwise(pl.col(_FOUND)).alias(_FOUND)
+    return joined.with_columns(found).filter(_differ(whole)).select(NUMBER, _said(name, whole))
 
 
 def _untied_groups(
     records: pl.LazyFrame, whole: str, sums: pl.LazyFrame, by: str, name: str, *, orphans: bool = False
 ) -> pl.LazyFrame:
-    """The first record of each group that is not what its parts sum to; one without parts sums to nothing unless it may
-    be an orphan."""
-    groups = (
-        records.filter(pl.col(by).is_not_null()).group_by(by).agg(pl.col(NUMBER).min(), _total(whole).alias(_WHOLE))
-    )
-    joined = groups.join(
-        sums.with_columns(pl.lit(value=True).alias("known")), on=by, how="inner" if orphans else "left"
-    )
-    found = pl.when(pl.col("known").is_null()).then(ZERO).otherwise(pl.col(_FOUND)).alias(_FOUND)
-    return (
-        joined.with_columns(found)
-        .filter(pl.col(_WHOLE) != pl.col(_FOUND))
-        .select(NUMBER, _said(name, pl.col(_WHOLE)))
-    )  # fmt: skip
+    """The first record of each group that is not what its parts sum to; one without parts sums to nothing, or nobody
+    can tell where there may be orphans."""
+    groups = records.filter(pl.col(by).is_not_null()).group_by(by).agg(pl.col(NUMBER).min(), total(whole).alias(_WHOLE))
+    joined = groups.join(sums.with_columns(_KNOWN), on=by, how="left")
+    if not orphans:
+        found = pl.when(pl.col("known").is_null()).then(ZERO).otherwise(pl.col(_FOUND)).alias(_FOUND)
+        joined = joined.with_columns(found)
+    return joined.filter(_differ(pl.col(_WHOLE))).select(NUMBER, _said(name, pl.col(_WHOLE)))
+
+
+def _differ(whole: pl.Expr) -> pl.Expr:
+    """Where the parts are not the whole, or nobody can tell."""
+    return ~(whole == pl.col(_FOUND)).fill_null(value=False)
 
 
 def _only_once(claims: pl.LazyFrame) -> pl.LazyFrame:

@@ -18,7 +18,7 @@ from medpay_cli.rules import EXPECTED
 
 # The number of a record in its file; no field can be called so.
 NUMBER = "\x1fnumber"
-MODULES = ("batches",)
+MODULES = ("batches", "ledgers", "periods")
 # What people call the files that records are held against, and the kinds of record that these may hold.
 AGAINST: Mapping[str, tuple[str, ...]] = {
     "lines": ("fee_line", "commercial_claim_line", "insurer_result_line"),
@@ -37,8 +37,8 @@ class Together:
     """A code, the columns that it needs of each kind of record, and what it says of them.
 
     `judge` takes a lazy frame per kind (NUMBER and the columns: amounts Decimal, all else text) and gives NUMBER and
-    EXPECTED of the records of the first kind that are wrong; these findings stand at `field`. It applies under
-    these `conventions` of a profile.
+    EXPECTED of the records of the first kind that are wrong, EXPECTED null where nobody can tell; these findings stand
+    at `field`. It applies under these `conventions` of a profile.
     """
 
     code: str
@@ -101,11 +101,18 @@ def lacking(one: Together, at_hand: Mapping[str, Sequence[str]]) -> list[str]:
     return missing
 
 
-def wrong(one: Together, gathered: Mapping[str, Frames]) -> pl.DataFrame:
-    """NUMBER and EXPECTED of the records that a rule finds wrong, in order."""
+def judged(one: Together, gathered: Mapping[str, Frames]) -> tuple[pl.DataFrame, int]:
+    """NUMBER and EXPECTED of the records that a rule finds wrong, in order, and of how many (of a group the first) it
+    cannot tell."""
     frames = {kind: _scanned(gathered[kind]).select(NUMBER, *needed) for kind, needed in one.kinds.items()}
     told: Any = one.judge(**frames).select(NUMBER, EXPECTED).sort(NUMBER, EXPECTED).collect(engine="streaming")
-    return told if isinstance(told, pl.DataFrame) else pl.DataFrame()
+    wrong = told.drop_nulls(EXPECTED)
+    return wrong, told.height - wrong.height
+
+
+def total(name: str) -> pl.Expr:
+    """A sum that is only known where every amount is."""
+    return pl.when(pl.col(name).null_count() == 0).then(pl.col(name).sum())
 
 
 def _scanned(frames: Frames) -> pl.LazyFrame:

@@ -11,7 +11,7 @@ from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError
 from medpay_cli.layouts import Field
 from medpay_cli.sampling import text
-from medpay_cli.sampling.permitted import MOST, decimals, highest, lengths, lowest, violated
+from medpay_cli.sampling.permitted import MOST, decimals, highest, lengths, lowest, stated, violated
 from medpay_cli.sampling.records import chance_of
 from medpay_cli.sampling.sample import Sample
 from medpay_cli.sampling.spaces import is_writable
@@ -139,6 +139,7 @@ def _changeable(sample: Sample, change: config.Document) -> list[int]:
         for place, one in enumerate(records.fields)
         if (one.name == change.get("field") or (one.identifier in kinds and one in records.layout.identified))
         and one.name not in sample.whole
+        and (one.form or stated(one, "pattern") or not change.get("formed"))
     ]
 
 
@@ -195,7 +196,7 @@ def _cut(sample: Sample, _: config.Document, row: int, chance: random.Random) ->
 
 
 def _key(sample: Sample, _: config.Document, row: int, chance: random.Random) -> Edited:
-    """A record is the first one over again."""
+    """A record is the first one over again, with its key."""
     records = sample.records
     cells, edited = records.cells(row, chance), records.cells(1, sample.chance)
     places = [records.names.index(name) for name in records.layout.key]
@@ -203,6 +204,9 @@ def _key(sample: Sample, _: config.Document, row: int, chance: random.Random) ->
         return None
     for name in added_up(records.names):
         edited[records.names.index(name)] = "0.00"
+    # What else is never repeated is not repeated.
+    for place in {records.names.index(name) for one in records.layout.unique for name in one}.difference(places):
+        edited[place] = cells[place]
     old, new = (sample.delimiter.join(some[place] for place in places) for some in (cells, edited))
     return sample.with_cells(row, cells, edited), (None, old, new)
 

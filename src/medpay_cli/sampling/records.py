@@ -111,7 +111,9 @@ def node_records(node: Node, dialect: Dialect, parts: Parts, seed: int) -> Recor
         raise MedpayError("cannot_invent", path=layout.id, name=beyond[0].name, reason=reason)
     inner = inner_nodes(node, dialect)
     ties = tied(fields)
-    sets = _tightest([layout.key, *(one.link for one in inner), *alone(layout.names)])
+    held = {one.name for one in fields}
+    unique = (one for one in layout.unique if held.issuperset(one))
+    sets = _tightest([layout.key, *unique, *(one.link for one in inner), *alone(held)])
     # Whatever follows from other fields tells no records apart.
     sets = [some for one in sets if (some := tuple(name for name in one if name not in ties.derived))]
     keys = {name for one in sets for name in one}

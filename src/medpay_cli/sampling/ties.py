@@ -21,6 +21,7 @@ from medpay_cli.sampling.tying import (
     person,
     product,
     ratio_of,
+    rising,
     shares,
     signed,
     total,
@@ -56,6 +57,9 @@ FUNDS = ("hifp_pay", "cvlserv_pay", "hifes_pay?", "hifmi_pay", "hifob_pay", "hif
 SCOPES = {"fulamt_ownpay_amt": 10, "preselfpay_amt": 8}
 REFUND = ("1", "001")
 TIES: tuple[Tie, ...] = (
+    # Ratios and prices.
+    *(at_most_one(ratio) for ratio in ("selfpay_prop", "pay_ratio", "pay_ratio_uninsured")),
+    rising("price_lv1", "price_lv2", "price_lv3"),
     # A ledger: no more is paid than it costs.
     shares("medfee_sumamt", {"fund_pay_sumamt?": 60, "acct_pay?": 20}, unless="psn_cash_pay"),
     # A settlement: the funds, the person and the hospital bear the fee, which is made of scopes.
@@ -88,7 +92,6 @@ TIES: tuple[Tie, ...] = (
     # An insurer's result: all of it follows from the fee.
     shares("medfee_sumamt", {"eligible_amt": 90}, rest="deduct_amt"),
     shares("eligible_amt", {"other_payer_amt": 10, "ded_applied": 5}),
-    at_most_one("pay_ratio"),
     benefit(),
     total("pay_amt", "calc_amt"),
     shares("calc_amt", {"refuse_amt": 20, "psn_amt": 10}),

@@ -256,6 +256,23 @@ def at_most_one(ratio: str) -> Tie:
     return Tie((ratio,), (), (ratio,), bind)
 
 
+def rising(*names: str) -> Tie:
+    """Amounts that are there are in order."""
+
+    def bind(held: Mapping[str, Held]) -> Work | None:
+        places = _amounts(held, names)
+        scale = held[names[0]].field.scale
+
+        def work(cells: Cells) -> None:
+            there = [place for place in places or () if cells[place]]
+            for place, amount in zip(there, sorted(units(cells[place], scale) for place in there), strict=True):
+                cells[place] = written(amount, scale)
+
+        return work if places else None
+
+    return Tie((), names, (), lambda held: bind(held) if set(names) <= set(held) else None)
+
+
 def family(code: str, listed: str) -> Tie:
     """A catalogue code stands under the list type of its family."""
 

@@ -11,7 +11,7 @@ from medpay_cli import layouts
 from medpay_cli.dialects import Dialect, Node
 from medpay_cli.errors import MedpayError
 from medpay_cli.formats import Names
-from medpay_cli.formats.cells import BLANKS
+from medpay_cli.formats.cells import BLANKS, not_written
 from medpay_cli.formats.encoding import UTF_8, known
 from medpay_cli.formats.json.nodes import Step, tree
 
@@ -70,7 +70,7 @@ class Composer:
             raise self._cannot(None, f"U+{ord(text[err.start]):04X}, {name}") from None
 
     def _cannot(self, node: Node | None, reason: str) -> MedpayError:
-        return MedpayError("not_in_json", dialect=self._dialect.name, node=node.name if node else None, reason=reason)
+        return not_written(self._dialect, (node.name if node else None) or self._dialect.layout, reason)
 
     def _frame(self, node: Node, frames: Frames) -> pl.DataFrame:
         """The records of a node. Raises MedpayError where a cell would be read as another one."""

@@ -10,9 +10,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, BinaryIO
 
 from medpay_cli.dialects import Dialect
-from medpay_cli.errors import MedpayError, ReadError
+from medpay_cli.errors import ReadError
 from medpay_cli.formats import Batch, Names
 from medpay_cli.formats.archive import Input
+from medpay_cli.formats.cells import not_written
 from medpay_cli.formats.json.composing import Composer, gathered
 from medpay_cli.formats.json.nodes import Records, Step
 from medpay_cli.formats.json.strict import MOST_DEEP, Malformed, TooDeep, check_surrogates, past_blank, pointer
@@ -67,7 +68,7 @@ def write(out: BinaryIO, dialect: Dialect, names: Names, chunks: Iterable[Mappin
         block = composer.encoded(text)
         left -= len(block)
         if left < 0:
-            raise MedpayError("not_in_json", dialect=dialect.name, node=None, reason=f"> {MOST_BYTES} B")
+            raise not_written(dialect, dialect.layout, f"> {MOST_BYTES} B")
         out.write(block)
 
 

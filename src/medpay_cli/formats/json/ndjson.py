@@ -13,9 +13,10 @@ import numpy as np
 import polars as pl
 
 from medpay_cli.dialects import Dialect
-from medpay_cli.errors import MedpayError, ReadError
+from medpay_cli.errors import ReadError
 from medpay_cli.formats import LINE, PATH, ROW, Batch, LineKind, Names, rows
 from medpay_cli.formats.archive import Input
+from medpay_cli.formats.cells import not_written
 from medpay_cli.formats.encoding import UTF_8
 from medpay_cli.formats.json import flat
 from medpay_cli.formats.json.composing import Composer
@@ -46,7 +47,7 @@ def write(out: BinaryIO, dialect: Dialect, names: Names, chunks: Iterable[Mappin
         lines = composer.messages(chunk)
         longest = max((len(line.encode()) for line in lines), default=0)
         if longest > dialect.limits.line:
-            raise MedpayError("not_in_json", dialect=dialect.name, node=None, reason=f"{longest} B")
+            raise not_written(dialect, dialect.layout, f"{longest} B")
         out.write(composer.encoded("".join(f"{line}\n" for line in lines)))
 
 

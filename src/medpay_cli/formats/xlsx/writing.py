@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,7 +18,7 @@ from medpay_cli import files, layouts, messages, money
 from medpay_cli.dialects import Dialect, Node
 from medpay_cli.errors import MedpayError
 from medpay_cli.formats import Names
-from medpay_cli.formats.cells import check_kept
+from medpay_cli.formats.cells import check_kept, not_written
 from medpay_cli.formats.xlsx.serials import MOST_DIGITS
 from medpay_cli.formats.xlsx.sheets import MOST_COLUMNS, MOST_ROWS, letters
 from medpay_cli.layouts import Field
@@ -38,10 +39,8 @@ def write(out: BinaryIO, dialect: Dialect, names: Names, chunks: Iterable[Mappin
 
     Raises MedpayError for what a workbook cannot hold, or would not give back.
     """
-    with files.storage(Path(tempfile.gettempdir())):  # its sheets wait there
-        try:
-            book = xlsxwriter.Workbook(out, OPTIONS)
-            book.set_properties({"created": WRITTEN})
+    try:
+        with made(out) as book:
             sheets = {
                 node.name: _Written(
                     book, book.add_worksheet(node.name or dialect.sheet), node, names[node.name], dialect
@@ -53,11 +52,22 @@ def write(out: BinaryIO, dialect: Dialect, names: Names, chunks: Iterable[Mappin
                     sheets[name].add(frame)
             for sheet in sheets.values():
                 sheet.finish()
+    except XlsxWriterException as err:
+        raise MedpayError("dialect_fault", path=dialect.name, reason=str(err)) from err
+
+
+@contextlib.contextmanager
+def made(out: BinaryIO) -> Iterator[Any]:
+    """A workbook to fill: nothing in a cell is taken for anything else, and the same cells give the same bytes."""
+    # Its sheets wait in a folder of their own, of which nothing is left whatever happens.
+    with files.storage(Path(tempfile.gettempdir())), tempfile.TemporaryDirectory(prefix="medpay-") as folder:
+        try:
+            book = xlsxwriter.Workbook(out, {**OPTIONS, "tmpdir": folder})
+            book.set_properties({"created": WRITTEN})
+            yield book
             book.close()
         except FileCreateError as err:
             raise err.args[0] from err
-        except XlsxWriterException as err:
-            raise MedpayError("dialect_fault", path=dialect.name, reason=str(err)) from err
 
 
 class _Written:
@@ -74,7 +84,7 @@ class _Written:
             if name in fields and fields[name].form in ("money", "decimal")
         }
         if len(names) > MOST_COLUMNS:
-            raise MedpayError("not_written", dialect=dialect.name, place=f"{len(names)} > {MOST_COLUMNS}")
+            raise not_written(self._dialect, "columns", f"{len(names)} > {MOST_COLUMNS}")
         if dialect.header:
             headings = {field: heading for heading, field in reversed([*dialect.headings.items()])}
             self._put([headings.get(name, name) for name in names])
@@ -97,7 +107,7 @@ class _Written:
     def _put(self, cells: Iterable[str | None]) -> None:
         row, is_blank = self._row, True
         if row >= MOST_ROWS:
-            raise MedpayError("not_written", dialect=self._dialect.name, place=f"> {MOST_ROWS}")
+            raise not_written(self._dialect, "rows", f"> {MOST_ROWS}")
         for column, cell in enumerate(cells):
             if cell is None:
                 continue
@@ -107,14 +117,13 @@ class _Written:
             field, form = self._numbers.get(column, (None, None))
             if field is not None and _is_exact(cell, field):
                 self._sheet.write_number(row, column, float(cell), form)
-            elif _is_too_long(cell):
-                place = f"{letters(column + 1)}{row + 1}: > {MOST_CHARACTERS}"
-                raise MedpayError("not_written", dialect=self._dialect.name, place=place)
+            elif is_too_long(cell):
+                raise not_written(self._dialect, f"{letters(column + 1)}{row + 1}", f"> {MOST_CHARACTERS}")
             else:
                 self._sheet.write_string(row, column, cell)
         if is_blank:
             # Nobody could tell a record without a cell from a blank row.
-            raise MedpayError("not_written", dialect=self._dialect.name, place=f"{row + 1}: -")
+            raise not_written(self._dialect, f"{row + 1}:{row + 1}", "no cell")
         self._row += 1
 
 
@@ -122,12 +131,16 @@ def _shown(scale: int) -> str:
     return f"0.{'0' * scale}" if scale else "0"
 
 
-def _is_too_long(text: str) -> bool:
+def is_held(number: str) -> bool:
+    """Whether a number cell holds a number in plain writing to the last digit."""
+    return sum(letter.isdigit() for letter in number) <= MOST_DIGITS
+
+
+def is_too_long(text: str) -> bool:
     """Excel counts characters beyond the first plane twice."""
     return len(text) * 2 > MOST_CHARACTERS and len(text.encode("utf-16-le")) // 2 > MOST_CHARACTERS
 
 
 def _is_exact(text: str, field: Field) -> bool:
     """Whether a number cell holds the amount to the last digit."""
-    digits = len(text) - text.count("-") - text.count(".")
-    return digits <= MOST_DIGITS and re.fullmatch(money.grammar(field.digits, field.scale)[1:-1], text) is not None
+    return is_held(text) and re.fullmatch(money.grammar(field.digits, field.scale)[1:-1], text) is not None

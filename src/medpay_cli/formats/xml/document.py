@@ -52,9 +52,15 @@ def scan(source: Input, dialect: Dialect, names: Names, width: int | None = None
         if head is None:
             return
         valid = _Valid(source.encoding or dialect.encoding or "utf-8")
-        reader = _Reader(top, dialect, valid.block(head.before + head.root), head.root)
+        valid.block(head.before + head.root)
+        reader = _Reader(top, dialect, head.before + head.root, head.root)
         for block in _blocks(head, stream):
-            reader.read(valid.block(block, final=not block))
+            try:
+                valid.block(block, final=not block)
+            except ReadError:
+                reader.rest(valid.good)  # what is wrong before it is met first, wherever a block ends
+                raise
+            reader.read(block)
             yield from reader.batches(BATCH)
         yield from reader.batches(0)
 
@@ -75,18 +81,20 @@ class _Valid:
         self._encoding = encoding
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._line = 1
+        self.good = b""
 
-    def block(self, block: bytes, *, final: bool = False) -> bytes:
-        """The same bytes. Raises ReadError F202."""
+    def block(self, block: bytes, *, final: bool = False) -> None:
+        """Raises ReadError F202; `good` is then what stands before the bad byte in the block."""
         try:
             self._decoder.decode(block, final=final)
         except UnicodeDecodeError as err:
+            # The object begins with what was left of the block before.
+            self.good = block[: max(len(block) - len(err.object) + err.start, 0)]
             line = self._line + err.object[: err.start].count(b"\n")
             # From another encoding the byte is a stand-in.
             byte = f"0x{err.object[err.start]:02x} " if self._encoding == "utf-8" else ""
             raise ReadError("F202", value=f"{byte}@ {line}", expected=self._encoding) from err
         self._line += block.count(b"\n")
-        return block
 
 
 class _Reader:
@@ -136,6 +144,13 @@ class _Reader:
         self._carried = carried[at:]
         if not block:
             self._finish()
+
+    def rest(self, good: bytes) -> None:
+        """Take in the last bytes before what stops the reading."""
+        if good:
+            self.read(good)
+        if self._carried:
+            self._piece(self._carried)
 
     def _stretch(self, carried: bytes, at: int) -> int:
         """Parse on to the last end of a record in so many bytes; how many bytes that was.
@@ -232,10 +247,25 @@ class _Reader:
         try:
             self._parser.feed(part)
         except etree.XMLSyntaxError as err:
+            self._meet_before(self._parser.feed_error_log)
             raise self._not_well_formed(self._parser.feed_error_log) from err
         # lxml says nothing of some errors until the end, and would take what follows for a new document.
         if any(map(_is_error, self._parser.feed_error_log)):
+            self._meet_before(self._parser.feed_error_log)
             raise self._not_well_formed(self._parser.feed_error_log)
+        return self._meet()
+
+    def _meet_before(self, log: Iterable[Any]) -> None:
+        """What stands before an error is told first, wherever the part that holds both began.
+
+        Behind one that is not fatal, of namespaces, the parser goes on: nobody knows what it met before.
+        """
+        entry = next(filter(_is_error, log), None)
+        if entry is not None and entry.level == etree.ErrorLevels.FATAL:
+            self._meet()
+
+    def _meet(self) -> Place | None:
+        """The elements that began and ended; the place of the record whose end was the last thing."""
         ended = None
         for event, element in self._parser.read_events():
             if event == "start":

@@ -76,7 +76,7 @@ class Records:
         above = self.open[-1]
         place = None
         if above is not None and element.getparent() is above.element:
-            place = above.place.inner.get(self._names[element.tag])
+            place = above.place.inner.get(self._names.get(element.tag, ""))
         is_met = place is not None and place.holds_streams
         self.open.append(self._begun(element, place, above, self._line(element)) if is_met and place else None)
 

@@ -18,7 +18,7 @@ from medpay_cli import files
 from medpay_cli.dialects import Dialect, Node
 from medpay_cli.errors import MedpayError
 from medpay_cli.formats import Names
-from medpay_cli.formats.cells import BLANKS
+from medpay_cli.formats.cells import BLANKS, not_written
 from medpay_cli.formats.encoding import known
 from medpay_cli.formats.xml.elements import Place, tree
 
@@ -68,13 +68,13 @@ class _Writer:
         for chunk in chunks:
             unknown = [node for node, frame in chunk.items() if node not in self._nodes and frame.height]
             if unknown:
-                raise MedpayError("cannot_nest", node=unknown[0], reason=self._dialect.name)
+                raise not_written(self._dialect, unknown[0], "no such node")
             for place in self._streams:
                 self._records(place, chunk)
         for place in self._streams:
             is_bound = place.is_required or place is self._top or _holds_streams(place)
             if is_bound and not self._written[place.path]:
-                raise MedpayError("cannot_nest", node=_shown(place.node), reason="required")
+                raise not_written(self._dialect, _name(place), "required")
         if self._spools:
             self._element(self._top)
         else:
@@ -118,7 +118,7 @@ class _Writer:
             frame = _none(place)
         self._written[place.path] += frame.height
         if not place.is_repeated and self._written[place.path] > 1:
-            raise MedpayError("cannot_nest", node=_shown(node), reason=f"{self._written[place.path]} > 1")
+            raise not_written(self._dialect, _name(place), f"{self._written[place.path]} > 1")
         text = self._rendered(place, frame, chunk, is_bare=_holds_streams(place))
         spool = self._spools.get(place.path, self._out)
         for start in range(0, len(text), 10_000):
@@ -149,7 +149,8 @@ class _Writer:
         below = chunk.get(place.node.name)
         records = _none(place) if below is None or below.is_empty() else below
         link = list(place.link)
-        _matched(place.node, records, frame)
+        if reason := _unmatched(place.node, records, frame):
+            raise not_written(self._dialect, _name(place), reason)
         inner = records.select(link).with_columns(
             self._rendered(place, records, chunk).str.strip_chars_end("\n").alias(TEXT)
         )
@@ -159,9 +160,9 @@ class _Writer:
         joined = frame.select(link).join(together, on=link, how="left", maintain_order="left")
         most = joined[KEY].max()
         if not place.is_repeated and isinstance(most, int) and most > 1:
-            raise MedpayError("cannot_nest", node=_shown(place.node), reason=f"{most} > 1")
+            raise not_written(self._dialect, _name(place), f"{most} > 1")
         if place.is_required and joined[KEY].null_count():
-            raise MedpayError("cannot_nest", node=_shown(place.node), reason="required")
+            raise not_written(self._dialect, _name(place), "required")
         return joined[TEXT].fill_null("")
 
     def _vet(self, place: Place, frame: pl.DataFrame) -> None:
@@ -173,7 +174,7 @@ class _Writer:
             if self._dialect.trim:
                 bad |= cell.str.strip_chars(BLANKS) != cell
             if frame.select(bad.any()).item():
-                raise MedpayError("not_written", place=name, dialect=self._dialect.name)
+                raise not_written(self._dialect, name, "would be read as another")
 
     def _put(self, text: str, out: BinaryIO | None = None) -> None:
         target = self._out if out is None else out
@@ -207,20 +208,19 @@ def _none(place: Place) -> pl.DataFrame:
     return pl.DataFrame(schema=dict.fromkeys(place.fields, pl.String))
 
 
-def _matched(node: Node, records: pl.DataFrame, around: pl.DataFrame) -> None:
-    """Raises MedpayError where a record's place is not one certain record around it."""
+def _unmatched(node: Node, records: pl.DataFrame, around: pl.DataFrame) -> str | None:
+    """Why a record's place is not one certain record around it."""
     link = list(node.link)
     places = around.select(link).group_by(link).len(KEY)
     found = records.select(link).join(places, on=link, how="left")
     lost = found[KEY].null_count()
     if lost:
-        raise MedpayError("cannot_nest", node=_shown(node), reason=f"{', '.join(link)}: {lost} × 0")
-    if (found[KEY] > 1).any():
-        raise MedpayError("cannot_nest", node=_shown(node), reason=f"{', '.join(link)}: > 1")
+        return f"{', '.join(link)}: {lost} × 0"
+    return f"{', '.join(link)}: > 1" if (found[KEY] > 1).any() else None
 
 
-def _shown(node: Node | None) -> str:
-    return (node.name if node else None) or "-"
+def _name(place: Place) -> str | None:
+    return place.node.name if place.node else None
 
 
 def _escaped(text: str) -> str:

@@ -1,0 +1,185 @@
+"""How inputs are read and where their records go: what is named, what the mapping names, or what is recognised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from medpay_cli import dialects, judging, layouts, plans, publishing, recognition
+from medpay_cli.converting import Conversion, Target, convert
+from medpay_cli.dialects import Dialect, Node
+from medpay_cli.errors import MedpayError, ReadError
+from medpay_cli.formats.archive import Input
+from medpay_cli.judging import Judgement, Terms
+from medpay_cli.layouts import Layout
+from medpay_cli.mappings import MappingFile
+from medpay_cli.partners import Partner
+from medpay_cli.parts import Parts, fitted
+from medpay_cli.validate import NO_DIALECT, NO_LAYOUT, named
+
+
+@dataclass(frozen=True)
+class Taken:
+    """An input that was read: how, and what came of each of its nodes."""
+
+    source: Input
+    parts: Parts
+    dialect: Dialect
+    judgements: list[Judgement[Any]]
+    conversions: dict[str | None, Conversion]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """How the target is written: its layouts and its dialect; or each node as a file of its own in a zip archive."""
+
+    parts: Parts
+    dialect: Dialect
+    members: Mapping[str | None, Dialect] = field(default_factory=dict)
+
+
+@dataclass
+class Binding:
+    """How inputs are read and mapped; the target is that of the first one."""
+
+    mapping: MappingFile
+    out: Path
+    layout: str | None
+    dialect: str | None
+    to_dialect: str | None
+    given: Mapping[str, str]
+    terms: Terms
+    partner: Partner | None
+    target: Chosen | None = None
+    # Of a mapping of groups: what becomes of them, in which node.
+    after: Target | None = None
+
+    def read(self, source: Input, broken: ReadError | None) -> Taken:
+        """Judge and map an input. Raises MedpayError."""
+        parts, written = NO_LAYOUT, NO_DIALECT
+        try:
+            if broken is not None:
+                raise broken
+            parts, written = self._source(source)
+        except ReadError as err:
+            unread = judging.blank(source, next(iter(parts.values())), written)
+            return Taken(source, parts, written, [judging.unreadable(unread, err)], {})
+        targets = self._targets(source, parts, written)
+        made, conversions = convert(source, parts, written, targets, self.terms)
+        return Taken(source, parts, written, made, conversions)
+
+    def _source(self, source: Input) -> tuple[Parts, Dialect]:
+        """What somebody names, else what the mapping names, else what is recognised."""
+        node = self._node(source)
+        if node is not None:
+            form = self.dialect or publishing.format_by(Path(source.member or source.path)) or "csv"
+            return fitted(dialects.load(_full(form, node.layout) or form, self.partner), node.layout)
+        usual = self.mapping.source
+        layout = self.layout or (usual.layout if usual else None)
+        dialect = _full(self.dialect or (usual.dialect if usual else None), layout)
+        if dialect and dialects.load(dialect, self.partner).nodes:
+            layout = self.layout  # its nodes have their own
+        found = named(source, layout, dialect, self.partner)
+        if found is None:
+            found = recognition.recognised(source, self.terms.encoding, layout, self.partner)
+        parts, written = found
+        if written.nodes:
+            return parts, written
+        if usual and usual.headings:
+            more = {name: meant for name, meant in usual.headings.items() if name not in written.headings}
+            spared = frozenset(more.values()) - set(written.headings.values())
+            written = replace(written, headings={**written.headings, **more}, spared=spared)
+            written = written.fitted(parts[None].names)
+        return parts, replace(written, layout=layout or written.layout)
+
+    def _targets(self, source: Input, parts: Parts, written: Dialect) -> dict[str | None, Target]:
+        """Which node of the target each node of the source goes to. Raises MedpayError."""
+        if self.mapping.source is None or self.mapping.target is None:
+            if (member := self._node(source)) is not None:
+                self.target = self.target or Chosen(*fitted(dialects.load(self.to_dialect or "", self.partner)))
+                return {None: Target(plans.identity(parts[None]), member.name, self.target.dialect)}
+            chosen = self._identity(parts, written)
+            alone = next(iter(chosen.parts)) if len(parts) == len(chosen.parts) == 1 else None
+            return {
+                node: Target(plans.identity(layout), node if len(parts) > 1 else alone, chosen.dialect)
+                for node, layout in parts.items()
+            }
+        if self.mapping.nodes:
+            chosen = self.target = self.target or Chosen(
+                *fitted(dialects.load(self.to_dialect or str(self.mapping.target.dialect), self.partner))
+            )
+            made = self.mapping.of_nodes(parts, chosen.parts)
+            return {node: Target(plan, goes_to, chosen.dialect) for node, (goes_to, plan) in made.items()}
+        wanted = layouts.load(str(self.mapping.source.layout))
+        node, layout = _only(parts, wanted, self.layout, written)
+        target = layouts.load(str(self.mapping.target.layout))
+        chosen = self._chosen(target)
+        goes_to = _only(chosen.parts, target, None, chosen.dialect)[0]
+        whole = Target(self.mapping.plan(layout, target, self.given), goes_to, chosen.dialect)
+        self.after = whole if whole.plan.before else None
+        return {node: replace(whole, plan=whole.plan.before or whole.plan)}
+
+    def _node(self, source: Input) -> Node | None:
+        """The node of the target whose records an input holds, by its name: files that were nodes of a message."""
+        if self.mapping.source is not None or self.to_dialect in (None, *dialects.generic()):
+            return None
+        stem = Path(source.member or source.path).name.split(".")[0]
+        nodes = dialects.load(self.to_dialect or "", self.partner).nodes
+        return next((node for node in nodes if node.name == stem), None) if len(nodes) > 1 else None
+
+    def _identity(self, parts: Parts, written: Dialect) -> Chosen:
+        """The same layouts in the dialect that is asked for, else by the ending of the file, else the source's own."""
+        if len(parts) == 1:
+            return self._chosen(next(iter(parts.values())), written)
+        word = self.to_dialect or publishing.format_by(self.out)
+        if word in dialects.generic() and self.out.suffix.lower() == ".zip":
+            members = {one.name: dialects.load(f"{word}:{one.layout}", self.partner) for one in written.nodes}
+            ready = {node: one.fitted(parts[node].names) for node, one in members.items()}
+            self.target = Chosen(parts, next(iter(ready.values())), ready)
+            return self.target
+        chosen = self.target or Chosen(*fitted(dialects.load(self.to_dialect or written.name, self.partner)))
+        if {node: one.schema for node, one in chosen.parts.items()} != {
+            node: one.schema for node, one in parts.items()
+        }:
+            raise MedpayError("other_nodes", dialect=chosen.dialect.name, source=written.name)
+        self.target = chosen
+        return chosen
+
+    def _chosen(self, target: Layout, source: Dialect | None = None) -> Chosen:
+        if self.target is None:
+            usual = self.mapping.target.dialect if self.mapping.target else None
+            by_name = publishing.format_by(self.out)
+            name = self.to_dialect or usual or by_name or (source.name if source else None)
+            if name is None:
+                raise MedpayError("no_target_dialect", mapping=self.mapping.name, path=self.out)
+            layout = str(self.mapping.target.layout) if self.mapping.target else self._written_as(source)
+            dialect = dialects.load(_full(name, layout) or name, self.partner)
+            if dialect.nodes:
+                parts, ready = fitted(dialect)
+            else:
+                parts, ready = {None: target}, replace(dialect.fitted(target.names), layout=layout)
+            self.target = Chosen(parts, ready)
+        if target.schema not in [one.schema for one in self.target.parts.values()]:
+            raise MedpayError("other_layout", dialect=self.target.dialect.name, layout=target.id)
+        return self.target
+
+    def _written_as(self, source: Dialect | None) -> str:
+        """The name of the only layout of the source."""
+        return source.parts[0].layout if source else ""
+
+
+def _full(name: str | None, layout: str | None) -> str | None:
+    """`csv` is `csv:LAYOUT`."""
+    return f"{name}:{layout}" if name in dialects.generic() and layout else name
+
+
+def _only(parts: Parts, wanted: Layout, asked: str | None, dialect: Dialect) -> tuple[str | None, Layout]:
+    """The node of a layout. Raises MedpayError where there is none, or are several."""
+    if len(parts) == 1 and asked:  # the mapping is held against what was asked for
+        return next(iter(parts.items()))
+    found = [(node, layout) for node, layout in parts.items() if layout.schema == wanted.schema]
+    if len(found) != 1:
+        raise MedpayError("mapping_node", layout=wanted.id, dialect=dialect.name, count=len(found))
+    return found[0]

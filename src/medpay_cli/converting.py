@@ -1,0 +1,305 @@
+"""One input on its way through a mapping: judged, mapped and judged again batch by batch, then waiting to be written.
+
+Nothing is written before the whole input is judged: a key that stands twice shows only at its end. What waits stands in
+a temporary file without a name; the sums of what is written, and of what is not, are taken anew from what waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from medpay_cli import findings, judging, money
+from medpay_cli.checks import Flagged
+from medpay_cli.dialects import Dialect
+from medpay_cli.findings import ERROR
+from medpay_cli.formats import LINE, ROW, Batch, LineKind, lines
+from medpay_cli.formats.archive import Input
+from medpay_cli.frames import Frames, Packed, packed
+from medpay_cli.judging import FOUND, NOT_JUDGED, REPEATED, VALID, Desk, Judged, Judgement, Measure, Terms
+from medpay_cli.layouts import Layout
+from medpay_cli.mapped import mapped
+from medpay_cli.plans import Plan
+from medpay_cli.repeats import CANDIDATE_ROW, MARK, Candidates, Flags, Keys, Times, Words
+
+UNFILLED = "M102"
+Sums = dict[str, Decimal]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the records of a node go: how they are mapped, the node of the target, and how that is written."""
+
+    plan: Plan
+    node: str | None
+    dialect: Dialect
+
+
+@dataclass
+class Conservation:
+    """Records and sums of amounts: everything that came in went out, was rejected, or was left out."""
+
+    records: int = 0
+    sums: Sums = field(default_factory=dict)
+
+    def add(self, records: int, sums: Sums) -> None:
+        """Some more."""
+        self.records += records
+        self.sums = {name: money.total((self.sums.get(name), sums.get(name))) for name in {**self.sums, **sums}}
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What came of a batch: the mapped records, packed, and how they were judged; what never came so far,
+    and the amounts of those that the mapping does not want."""
+
+    records: int
+    lines: int
+    width: int | None
+    unfit: int
+    waiting: Packed
+    batch: Batch | None
+    judged: Judged[None] | None
+    lost: tuple[int, Sums]
+    left_out: Packed | None = None
+
+
+class Conversion(list[_Work]):
+    """The records of one node: what waits to be written, and the target's own judgement on it.
+
+    A list only in that batches are appended to it.
+    """
+
+    def __init__(self, target: Target, source: Input, terms: Terms) -> None:
+        super().__init__()
+        self.target = target
+        self._waiting, self._left_out = Frames(), Frames()
+        self._records = self._lines = self.unfit = 0
+        self.width: int | None = None
+        self.lost, self.left_out = Conservation(), Conservation()
+        # What stays as it is has been held against the layout already.
+        self.desk: Desk[None] | None = None
+        if not target.plan.is_identity:
+            on = replace(terms, tick=lambda _: None)
+            self.desk = Desk(Measure.of(target.plan.target, on), on, lambda *_: None)
+            names = {target.node: target.plan.target.names}
+            self.desk.begin(source, target.dialect, names, target.node, self.again)
+
+    def append(self, work: _Work) -> None:
+        """Take in what came of a batch, in file order."""
+        self._waiting.put(work.waiting, {ROW: self._records, LINE: self._lines})
+        if work.left_out:
+            self._left_out.put(work.left_out, {ROW: self._records})
+        self._records += work.records
+        self._lines += work.lines
+        self.unfit += work.unfit
+        self.width = work.width
+        self.lost.add(*work.lost)
+        if self.desk and work.batch and work.judged:
+            self.desk.take(work.batch, work.judged)
+
+    def work(self, batch: Batch, flagged: Flagged, amounts: pl.DataFrame, fine: Flags) -> _Work:
+        """Map a batch, and judge what came of it."""
+        text = flagged.text
+        unfit = batch.records - text.height
+        is_fine = fine[text[ROW].to_numpy() - 1]
+        accepted = text if is_fine.all() else text.filter(pl.Series(is_fine))
+        names = self.target.plan.target.names
+        carried = self._carried(amounts)
+        if self.desk is None:
+            lost = _of(carried, pl.Series(~is_fine))
+            waiting = packed(accepted.select(ROW, LINE, *names))
+            gone = (batch.records - accepted.height, lost)
+            return _Work(batch.records, batch.lines, batch.width, unfit, waiting, None, None, gone)
+        made = mapped(self.target.plan, replace(batch, node=self.target.node), accepted)
+        judged = _wanted(self.desk.work(made.batch), batch, made.left_out)
+        rows = made.batch.text[ROW]
+        is_left = text[ROW].is_in(made.left_out.implode())
+        is_lost = ~is_left if rows.is_empty() else ~(is_left | text[ROW].is_in(rows.implode()))
+        return _Work(
+            batch.records,
+            batch.lines,
+            batch.width,
+            unfit,
+            packed(made.batch.text.select(ROW, LINE, *names)),
+            made.batch,
+            judged,
+            (batch.records - rows.len() - made.left_out.len(), _of(carried, is_lost)),
+            packed(text.select(ROW).hstack(carried.get_columns()).filter(is_left)) if made.left_out.len() else None,
+        )
+
+    def _carried(self, amounts: pl.DataFrame) -> pl.DataFrame:
+        """The amounts that the mapping carries, under the names of the target."""
+        return amounts.select(pl.col(field).alias(name) for name, field in self.target.plan.carried.items())
+
+    def close(self, source: Judgement[_Work]) -> None:
+        """What only the whole file shows: what the source rejected in the end, and repeated keys of the target."""
+        self.kinds = self._source_kinds = source.lines
+        self.judged: Judgement[Any] = self.desk.made if self.desk else source
+        if self.desk is None:
+            return
+        made = self.desk.made
+        self.kinds = made.lines
+        if source.verdict.verdict == NOT_JUDGED:
+            return
+        rejected = lines.rejected(source.lines)
+        lines.reject(made.lines, rejected)
+        for _, keys in self.desk.keys:
+            keys.forget(rejected)
+        for frame in self._left_out:
+            is_gone = pl.Series(rejected[frame[ROW].to_numpy() - 1])
+            for balance, some in ((self.lost, frame.filter(is_gone)), (self.left_out, frame.filter(~is_gone))):
+                balance.add(some.height, money.sums(some.drop(ROW)))
+        judging.reject_repeated(self.desk)
+        for name, reason in (self.target.plan.unfilled or {}).items():
+            place = pl.DataFrame({"": [None]})
+            made.findings.add(
+                findings.frame(
+                    UNFILLED, place, file=made.verdict.path, member=made.verdict.member, node=self.target.node,
+                    field=name, value=reason,
+                )
+            )  # fmt: skip
+        made.verdict.verdict = FOUND if made.findings.count(ERROR) else VALID
+
+    def again(self, wanted: Flags) -> Iterator[pl.DataFrame]:
+        """The wanted ones of all records, in order; what does not wait has no key."""
+        for frame in self._waiting:
+            yield frame.filter(pl.Series(wanted[frame[ROW].to_numpy() - 1]))
+
+    @property
+    def rejected(self) -> Flags:
+        """Which records are not written."""
+        return lines.rejected(self.kinds)
+
+    def fingerprints(self, keys: Keys) -> Words:
+        """Those of the keys of all records that the source does not reject; 0 for all others."""
+        words = np.zeros(self.came, np.uint64)
+        for frame in self._waiting:
+            words[frame[ROW].to_numpy() - 1] = keys.fingerprints(frame)
+        words[lines.rejected(self._source_kinds)] = 0
+        return words
+
+    def reject(self, repeated: Flags, times: Times) -> None:
+        """Reject records whose key stands so many times in all inputs together."""
+        key = self.target.plan.target.key
+        verdict = self.judged.verdict
+
+        def found() -> Iterator[pl.DataFrame]:
+            for frame in self.again(repeated):
+                counts = pl.Series("\x1ftimes", times[frame[ROW].to_numpy() - 1])
+                yield findings.frame(
+                    REPEATED, frame.with_columns(counts), file=verdict.path, member=verdict.member, node=verdict.node,
+                    row=pl.col(ROW), line=pl.col(LINE), value=pl.col(counts.name).cast(pl.String), expected="1",
+                    key=pl.struct(key).struct.json_encode(),
+                )  # fmt: skip
+
+        self.judged.findings.merge(found(), "row")
+        verdict.rejected += int(repeated.sum())
+        verdict.verdict = FOUND
+        lines.reject(self.kinds, repeated)
+
+    @property
+    def came(self) -> int:
+        """How many records there were."""
+        return self._records
+
+    @property
+    def accepted(self) -> int:
+        """How many records will be written."""
+        return self._records - int(self.rejected.sum()) - self.left_out.records
+
+    def records(self, out: Conservation, rejected: Conservation) -> Iterator[pl.DataFrame]:
+        """The accepted records in the target's layout; they are added to `out`, the others to `rejected`."""
+        gone = self.rejected
+        layout = self.target.plan.target
+        rejected.add(self.lost.records, self.lost.sums)
+        for frame in self._waiting:
+            is_gone = gone[frame[ROW].to_numpy() - 1]
+            kept = frame.filter(pl.Series(~is_gone)) if is_gone.any() else frame
+            # These have passed the grammar of every amount, so that a plain cast loses nothing; it raises if not.
+            amounts = (pl.col(one.name).cast(pl.Decimal(38, one.scale)) for one in layout.money)
+            out.add(kept.height, money.sums(kept.select(amounts)))
+            if kept.height < frame.height:
+                others = frame.filter(pl.Series(is_gone))
+                rejected.add(others.height, _summed(others, layout, (*self.target.plan.carried,)))
+            yield kept.select(layout.names)
+
+
+def _of(amounts: pl.DataFrame, chosen: pl.Series) -> Sums:
+    """The sums of the chosen records; a frame without columns has no rows either."""
+    return money.sums(amounts.filter(chosen)) if amounts.width else {}
+
+
+def _wanted(judged: Judged[None], batch: Batch, left_out: pl.Series) -> Judged[None]:
+    """What the mapping does not want is not rejected."""
+    if not left_out.len():
+        return judged
+    places = np.flatnonzero(batch.kinds == LineKind.RECORD)[left_out.to_numpy() - 1]
+    judged.kinds[places] = LineKind.RECORD
+    return replace(judged, rejected=judged.rejected - left_out.len())
+
+
+def _summed(frame: pl.DataFrame, layout: Layout, names: tuple[str, ...]) -> Sums:
+    """The sums of amounts, read from the text that is written."""
+    fields = [one for one in layout.money if one.name in names]
+    return money.sums(
+        frame.select(money.amount(pl.col(one.name), one.digits, one.scale).alias(one.name) for one in fields)
+    )
+
+
+_NOTHING = _Work(0, 0, None, 0, Packed(b"", 0, []), None, None, (0, {}))
+
+
+def convert(
+    source: Input, used: dict[str | None, Layout], written: Dialect, targets: dict[str | None, Target], terms: Terms
+) -> tuple[list[Judgement[_Work]], dict[str | None, Conversion]]:
+    """Judge an input and map the nodes that have a target; the others are judged only."""
+    current: dict[str | None, Conversion] = {}
+
+    def into(node: str | None) -> list[_Work]:
+        if node not in targets:
+            return []
+        current[node] = Conversion(targets[node], source, terms)
+        return current[node]
+
+    def work(batch: Batch, flagged: Flagged, amounts: pl.DataFrame, fine: Flags) -> _Work:
+        if batch.node not in targets:
+            return _NOTHING
+        return current[batch.node].work(batch, flagged, amounts, fine)
+
+    made = judging.judge_nodes(source, used, written, work, terms, into)
+    for one in made:
+        if one.verdict.node in current:
+            current[one.verdict.node].close(one)
+    return made, current
+
+
+def reject_across(conversions: Sequence[Conversion]) -> None:
+    """Reject every record whose key stands in several inputs: each of them alone has it only once."""
+    key = conversions[0].target.plan.target.key if len(conversions) > 1 else ()
+    if not key:
+        return
+    keys = Keys(key)
+    for one in conversions:
+        keys.add(one.fingerprints(keys))
+    found = keys.repeated()
+    if found is None:
+        return
+    wanted, marks = keys.candidates(found)
+    gathered, at, before = Candidates(key), 0, 0
+    for one in conversions:
+        gathered.begin(one.came)
+        for frame in one.again(wanted[before : before + one.came]):
+            here = pl.Series(MARK, marks[at : at + frame.height])
+            gathered.add(frame.select(pl.col(ROW).alias(CANDIDATE_ROW), here, *key))
+            at += frame.height
+        before += one.came
+    for one, times in zip(conversions, gathered.times(), strict=True):
+        newly = (times[1:] > 1) & ~one.rejected
+        if newly.any():
+            one.reject(newly, times[1:])

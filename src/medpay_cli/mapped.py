@@ -1,0 +1,111 @@
+"""Records of a batch become records of the target: whole columns at a time, and a finding for every unknown code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from medpay_cli import findings
+from medpay_cli.expressions import Formula, typed_as
+from medpay_cli.formats import LINE, ROW, Batch
+from medpay_cli.plans import Column, Plan
+
+UNMAPPED, REPAIRED = "M101", "M103"
+# So many codes of a table are named in a finding.
+SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A batch in the target's layout, holding the records that could be mapped; the rows (from 1) of those that the
+    mapping does not want."""
+
+    batch: Batch
+    left_out: pl.Series
+
+
+def mapped(plan: Plan, batch: Batch, accepted: pl.DataFrame) -> Mapped:
+    """Map the accepted records of a batch."""
+    wanted = accepted
+    left_out = accepted[ROW].clear()
+    typed = _typed(plan, accepted)
+    if plan.where is not None:
+        keep = plan.where.on(typed).fill_null(value=False)
+        left_out, wanted, typed = accepted[ROW].filter(~keep), accepted.filter(keep), typed.filter(keep)
+    cells = [_cells(column, wanted, typed) for column in plan.columns]
+    text = pl.DataFrame([wanted[ROW], wanted[LINE], *cells])
+    faults = [_unmapped(column, wanted, cell, plan) for column, cell in zip(plan.columns, cells, strict=True)]
+    lost = [one for one in faults if one is not None]
+    for one in lost:
+        text = text.filter(~pl.col(ROW).is_in(one["row"].implode()))
+    notes = [_changed(column, wanted, cell) for column, cell in zip(plan.columns, cells, strict=True)]
+    found = pl.concat([findings.none(), *lost, *(one for one in notes if one is not None)])
+    target = replace(
+        batch,
+        text=text,
+        faults=found.sort("line", "row", "field", "code", maintain_order=True),
+        columns={},
+        declared=(),
+        widths={},
+    )
+    return Mapped(target, left_out)
+
+
+def _typed(plan: Plan, accepted: pl.DataFrame) -> pl.DataFrame:
+    """The fields that are reckoned with, amounts as Decimal: these records have passed the grammar of each."""
+    formulas = [one.formula for one in plan.columns if one.formula and not one.copied]
+    fields = {name for one in (*formulas, plan.where) if one for name in one.fields}
+    kinds = plan.kinds
+    return accepted.select(pl.col(name).cast(typed_as(kinds[name])) for name in accepted.columns if name in fields)
+
+
+def _cells(column: Column, wanted: pl.DataFrame, typed: pl.DataFrame) -> pl.Series:
+    """A target column as text; what is empty is absent."""
+    height = wanted.height
+    if column.copied:
+        return wanted[column.copied].alias(column.name)
+    if column.formula is None:
+        return pl.repeat(column.constant, height, dtype=pl.String, eager=True).alias(column.name)
+    text = _text(column.formula, typed, height)
+    if column.table is not None:
+        text = text.replace_strict(column.table, default=None, return_dtype=pl.String)
+    return text.alias(column.name)
+
+
+def _text(formula: Formula, typed: pl.DataFrame, height: int) -> pl.Series:
+    # A formula over no field has one value for all.
+    made = formula.on(typed if typed.width else pl.DataFrame({"": pl.repeat(None, height, eager=True)}))
+    text = made.cast(pl.String)
+    return text.set(text == "", None)
+
+
+def _unmapped(column: Column, wanted: pl.DataFrame, cells: pl.Series, plan: Plan) -> pl.DataFrame | None:
+    """A finding for each record whose value the code table lacks."""
+    if column.table is None or column.formula is None or cells.null_count() == 0:
+        return None
+    values = _text(column.formula, _typed(plan, wanted), wanted.height).alias(UNMAPPED)
+    lost = values.is_not_null() & cells.is_null()
+    rows = wanted.select(ROW, LINE).with_columns(values).filter(lost)
+    if rows.is_empty():
+        return None
+    known = [*column.table][:SHOWN]
+    expected = " | ".join([*known, *(["…"] if len(column.table) > SHOWN else [])])
+    return findings.frame(
+        UNMAPPED, rows, row=pl.col(ROW), line=pl.col(LINE), field=column.name, value=pl.col(UNMAPPED), expected=expected
+    )
+
+
+def _changed(column: Column, wanted: pl.DataFrame, cells: pl.Series) -> pl.DataFrame | None:
+    """A note for each cell that a repair made another."""
+    if column.repaired is None:
+        return None
+    before = wanted[column.repaired]
+    rows = pl.DataFrame([wanted[ROW], wanted[LINE], before.alias(UNMAPPED), cells.alias(REPAIRED)])
+    rows = rows.filter(before.ne_missing(cells))
+    if rows.is_empty():
+        return None
+    return findings.frame(
+        REPAIRED, rows, row=pl.col(ROW), line=pl.col(LINE), field=column.name, value=pl.col(UNMAPPED),
+        expected=pl.col(REPAIRED).fill_null("-"),
+    )  # fmt: skip

@@ -1,0 +1,240 @@
+"""Over generated inputs: nothing is lost by a mapping, and a document comes back from other formats as it was."""
+
+from __future__ import annotations
+
+import csv
+import io
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+import pytest
+from small import medpay
+
+from medpay_cli import config, dialects, layouts, mappings, sampling
+from medpay_cli.errors import MedpayError
+
+FAULTS = ("L101", "L102", "L103", "L104", "L108", "B101", "F101")
+SIDED = [name for name in config.names(config.MAPPING) if mappings.load(name).source]
+FLAT = [name for name in SIDED if not {"group", "nodes"} & mappings.load(name).document.keys()]
+NESTED = [name for name in dialects.names() if dialects.load(name).nodes]
+SEEDS = range(3)
+
+
+def sampled(layout: str, dialect: str, records: int, seed: int, broken: tuple[str, ...]) -> bytes:
+    """A file with as many of the faults as its records can have."""
+    while True:
+        out = io.BytesIO()
+        try:
+            sampling.write(layout, dialect, records, seed, broken, out)
+        except MedpayError as err:
+            if err.values.get("code") not in broken:
+                raise
+            broken = tuple(code for code in broken if code != err.values["code"])
+        else:
+            return out.getvalue()
+
+
+def rows(content: bytes, header: list[str] | None, delimiter: str) -> list[dict[str, str]]:
+    """The records of a file by Python's own reader."""
+    lines = csv.reader(io.StringIO(content.decode(), newline=""), delimiter=delimiter)
+    names = header or next(lines)
+    # Of a record that has other fields than the header nobody knows which are amounts.
+    return [dict(zip(names, line, strict=True)) if len(line) == len(names) else {} for line in lines]
+
+
+def total(records: list[dict[str, str]], name: str) -> Decimal:
+    """The sum of the cells that are amounts."""
+    found = Decimal(0)
+    for record in records:
+        try:
+            found += Decimal(record.get(name) or "0")
+        except InvalidOperation:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", FLAT)
+def test_what_comes_in_goes_out_or_is_rejected(tmp_path, name, seed):
+    [plan], sides = mappings.checked(name), mappings.load(name)
+    text = f"tsv:{sides.source.layout}"
+    content = sampled(sides.source.layout, text, 300, seed, FAULTS)
+    (tmp_path / "in.tsv").write_bytes(content)
+    answer = medpay(
+        "transform", tmp_path / "in.tsv", "--mapping", name, "--dialect", text, "--to-dialect", "csv", "-o",
+        tmp_path / "out.csv", "--accepted-only", "--format", "json",
+    )  # fmt: skip
+    assert answer.err == ""
+    told = answer.json
+    came, went = rows(content, None, "\t"), rows((tmp_path / "out.csv").read_bytes(), None, ",")
+    aside = tmp_path / "out.csv.rejected"
+    gone = rows(aside.read_bytes(), None, "\t") if aside.exists() else []
+    left = told["records"]["left_out"]
+    assert len(came) == 300 == len(went) + len(gone) + left
+    assert told["records"] == {"in": 300, "out": len(went), "rejected": len(gone), "left_out": left}
+    assert (len(gone) > 0, answer.exit_code) == (True, 1)
+    by_name = {one["column"]: one for one in told["amounts"]}
+    for target, source in plan.carried.items():
+        outside = [record for record in came if not _is_amount(record.get(source, ""))]
+        assert outside == [] or len(gone) >= len(outside)
+        sums = [total(went, target), total([one for one in gone if one not in outside], source)]
+        assert [Decimal(by_name[target][key]) for key in ("out",)] == sums[:1]
+        assert Decimal(by_name[target]["in"]) == sum(sums) + Decimal(by_name[target]["left_out"])
+    assert by_name.keys() == {one.name for one in plan.target.money}
+
+
+def _is_amount(text: str) -> bool:
+    """An amount as the platform writes it, to the fen."""
+    digits = text.removeprefix("-")
+    whole, _, fen = digits.partition(".")
+    return text == "" or (
+        digits.replace(".", "", 1).isascii()
+        and whole.isdigit()
+        and (whole == "0" or whole[0] != "0")
+        and len(whole) <= 14
+        and ("." not in digits or (fen.isdigit() and len(fen) <= 2))
+    )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", FLAT)
+def test_without_a_fault_nothing_is_rejected(tmp_path, name, seed):
+    sides = mappings.load(name)
+    text = f"tsv:{sides.source.layout}"
+    (tmp_path / "in.tsv").write_bytes(sampled(sides.source.layout, text, 200, seed, ()))
+    answer = medpay(
+        "transform", tmp_path / "in.tsv", "--mapping", name, "--dialect", text, "--to-dialect", "csv", "-o",
+        tmp_path / "out.csv", "--format", "json",
+    )  # fmt: skip
+    # Invented records keep to their layouts, not to what rules know of real ones.
+    assert {one["code"] for one in answer.json["source"]["findings"] if not one["code"].startswith("C")} <= {"L111"}
+    wrong = [one for one in answer.json["target"]["findings"] if one["severity"] == "error"]
+    wrong_before = [one for one in answer.json["source"]["findings"] if one["severity"] == "error"]
+    assert (answer.exit_code == 1) == bool(wrong or wrong_before)
+    # A source may promise less than its target needs.
+    assert {one["code"] for one in wrong if not one["code"].startswith("C")} <= {"L101", "L102", "L103", "M101"}
+
+
+@pytest.mark.parametrize(
+    "layout", ["ledger_detail", "fee_line", "settlement", "commercial_claim", "price_item", "bank_line"]
+)
+def test_a_file_comes_back_through_every_format(tmp_path, layout):
+    path = tmp_path / "0.csv"
+    path.write_bytes(sampled(layout, f"csv:{layout}", 200, 5, ()))
+    steps = ["xml", "json", "tsv", "xlsx", "ndjson", "parquet", "csv"]
+    before = f"csv:{layout}"
+    for number, form in enumerate(steps, 1):
+        following = tmp_path / f"{number}.{form}"
+        answer = medpay(
+            "transform", path, "--mapping", "identity", "--dialect", before, "--to-dialect", form, "-o", following
+        )
+        assert (answer.exit_code, answer.err) == (0, "")
+        path, before = following, f"{form}:{layout}"
+    assert rows(path.read_bytes(), None, ",") == rows((tmp_path / "0.csv").read_bytes(), None, ",")
+
+
+def other_format(dialect: str, path: Path) -> Path:
+    """The same nodes in the other of XML and JSON."""
+    document = dict(dialects.document(dialect))
+    nodes = document["nodes"]
+    form = "xml" if document["format"] == "json" else "json"
+    lines = ['title = { zh = "x", en = "x" }', f'format = "{form}"']
+    for name, body in nodes.items():
+        root = "" if form == "json" or _has_root(nodes) else "root/"
+        lines += [f"[nodes.{name}]", f'path = "/{root}{body["path"].strip("/")}"', f'layout = "{body["layout"]}"']
+        lines += [f"{key} = true" for key in ("repeated", "required") if body.get(key)]
+        lines += [f'parent = "{body["parent"]}"', f"link = {list(body['link'])}"] if "parent" in body else []
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def _has_root(nodes: dict) -> bool:
+    tops = {body["path"].strip("/").split("/")[0] for body in nodes.values()}
+    return len(tops) == 1 and tops != {""} and all("/" in body["path"].strip("/") for body in nodes.values())
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_a_message_comes_back_from_the_other_of_xml_and_json(tmp_path, name):
+    first = dialects.load(name).nodes[0].layout
+    (tmp_path / "first").write_bytes(sampled(first, name, 12, 3, ()))
+    other = other_format(name, tmp_path / "other.toml")
+    for source, dialect, target, out in (
+        ("first", name, name, "again"), ("first", name, other, "second"), ("second", other, name, "third"),
+    ):  # fmt: skip
+        answer = medpay(
+            "transform", tmp_path / source, "--mapping", "identity", "--dialect", dialect, "--to-dialect", target, "-o",
+            tmp_path / out,
+        )  # fmt: skip
+        assert (answer.exit_code, answer.err) == (0, ""), out
+    assert (tmp_path / "third").read_bytes() == (tmp_path / "again").read_bytes() == (tmp_path / "first").read_bytes()
+    assert layouts.load(first).names
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_totals_of_groups_are_those_of_the_accepted_records(tmp_path, seed):
+    content = sampled("settlement", "tsv:settlement", 300, seed, FAULTS)
+    (tmp_path / "in.tsv").write_bytes(content)
+    answer = medpay(
+        "transform", tmp_path / "in.tsv", "--mapping", "settlement-to-nhsa-3201", "--dialect", "tsv", "--to-dialect",
+        "csv", "-o", tmp_path / "out.csv", "--accepted-only", "--format", "json", "--set",
+        "stmt_begndate=2024-03-01", "--set", "stmt_enddate=2024-03-31",
+    )  # fmt: skip
+    # Every group needs its three columns, which no settlement has to have.
+    assert {one["code"] for one in answer.json["target"]["findings"]} <= {"L101", "L104", "L111"}
+    mapping = MAPPING_OF_ALL.replace("FOLDER", str(tmp_path))
+    (tmp_path / "sums.toml").write_text(mapping, encoding="utf-8")
+    (tmp_path / "sums.json").write_text(SUMS, encoding="utf-8")
+    answer = medpay(
+        "transform", tmp_path / "in.tsv", "--mapping", tmp_path / "sums.toml", "--dialect", "tsv", "-o",
+        tmp_path / "sums.csv", "--accepted-only", "--format", "json",
+    )  # fmt: skip
+    came = rows(content, None, "\t")
+    gone = rows((tmp_path / "sums.csv.rejected").read_bytes(), None, "\t")
+    bad = [record for record in gone if record]
+    kept = [record for record in came if record and record not in bad]
+    expected: dict[str, list[Decimal | int]] = {}
+    for record in kept:
+        group = expected.setdefault(record["insutype"], [Decimal(0), Decimal(0), 0])
+        group[0] += Decimal(record["medfee_sumamt"])
+        group[1] += Decimal(record["medfee_sumamt"]) - Decimal(record["acct_pay"])
+        group[2] += 1
+    found = {one["insutype"]: [Decimal(one["medfee"]), Decimal(one["rest"]), int(one["count"])] for one in
+             rows((tmp_path / "sums.csv").read_bytes(), None, ",")}  # fmt: skip
+    assert found == expected
+    assert list(found) == sorted(expected)
+    assert answer.json["records"] == {"in": 300, "out": len(kept), "rejected": len(gone), "left_out": 0}
+
+
+MAPPING_OF_ALL = """\
+title = { zh = "x", en = "x" }
+group = ["insutype"]
+from = { layout = "settlement.v1", dialect = "tsv" }
+to = { layout = "FOLDER/sums.json", dialect = "csv" }
+sums = { whole = "medfee_sumamt", rest = "medfee_sumamt - acct_pay" }
+columns = { insutype = "insutype", medfee = "whole", rest = "rest", count = "records" }
+"""
+SUMS = """{"$id": "medpay:layouts/sums.v1", "title": "s", "x-en": "s", "type": "object", "x-key": ["insutype"],
+"properties": {"insutype": {"type": "string", "title": "i", "x-en": "i"},
+"medfee": {"type": "number", "format": "money", "x-digits": 20, "x-scale": 2, "title": "m", "x-en": "m"},
+"rest": {"type": "number", "format": "money", "x-digits": 20, "x-scale": 2, "title": "r", "x-en": "r"},
+"count": {"type": "number", "format": "decimal", "x-digits": 10, "x-scale": 0, "title": "c", "x-en": "c"}}}"""
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize("name", NESTED)
+def test_a_message_comes_back_from_a_file_for_each_node(tmp_path, name, form):
+    nodes = dialects.load(name).nodes
+    (tmp_path / "first").write_bytes(sampled(nodes[0].layout, name, 12, 3, ()))
+    if len(nodes) == 1:
+        target, source, words = tmp_path / "node", tmp_path / "node", ("--dialect", f"{form}:{nodes[0].layout}")
+    else:
+        target, source, words = tmp_path / "nodes.zip", f"{tmp_path / 'nodes.zip'}!/*", ()
+    identity = ("--mapping", "identity")
+    steps = (
+        (tmp_path / "first", *identity, "--dialect", name, "--to-dialect", form, "-o", target),
+        (source, *identity, *words, "--to-dialect", name, "-o", tmp_path / "again"),
+    )
+    for step in steps:
+        answer = medpay("transform", *step)
+        assert (answer.exit_code, answer.err) == (0, "")
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "first").read_bytes()

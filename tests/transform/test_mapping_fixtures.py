@@ -1,0 +1,32 @@
+"""Every shipped mapping turns its `in` into its `out`, byte for byte: `fixtures/mappings/<name>/`."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from small import medpay
+
+from medpay_cli import config
+
+FOLDER = Path(__file__).parents[2] / "fixtures" / "mappings"
+
+
+def test_every_mapping_has_a_fixture_and_no_fixture_is_left_over():
+    assert sorted(path.name for path in FOLDER.iterdir()) == config.names(config.MAPPING)
+
+
+@pytest.mark.parametrize("name", config.names(config.MAPPING))
+def test_in_becomes_out(tmp_path, name):
+    [before], [after] = (sorted((FOLDER / name).glob(f"{end}.*")) for end in ("in", "out"))
+    options = FOLDER / name / "options.toml"
+    asked = tomllib.loads(options.read_text(encoding="utf-8")) if options.exists() else {}
+    out = tmp_path / after.name
+    answer = medpay(
+        "transform", before, "--mapping", name, "-o", out, "--format", "json", *asked.get("words", ()),
+    )  # fmt: skip
+    found = [*answer.json["source"]["findings"], *answer.json["target"]["findings"]] if answer.out else answer.err
+    assert answer.exit_code == asked.get("exit_code", 0), found
+    assert out.read_text(encoding="utf-8") == after.read_text(encoding="utf-8")
+    assert sorted([one["row"], one["code"], one["field"]] for one in found) == sorted(asked.get("findings", []))
