@@ -14,6 +14,8 @@ from medpay_cli import config, dialects, files
 from medpay_cli.errors import MedpayError
 
 FAULTS = config.parse(files.schemas() / "faults.toml")
+# Rules that no one edit of a sample breaks, and why.
+UNBROKEN = FAULTS.pop("none")
 OWN = dialects.names()
 GENERIC = [f"{form}:{layout}" for form, layout in itertools.product(dialects.generic(), LAYOUTS)]
 # One layout per generic format, and dialects of every kind of file: the others stand under the marker `full`.
@@ -68,6 +70,27 @@ def every_fault_alone(name, run):
     run.cells += 1
     run.faults += len(made)
     run.codes.update(made.keys())
+
+
+def test_every_rule_about_a_record_has_a_fault_or_a_reason_for_having_none():
+    rules = {name for name in config.names(config.RULE) if name.startswith("C")}
+    assert {code for code in FAULTS if code.startswith("C")} ^ {*UNBROKEN} == rules
+    assert all(UNBROKEN.values())
+
+
+@pytest.mark.parametrize("code", [code for code in FAULTS if code.startswith("C")])
+def test_every_fault_of_a_rule_can_be_planted_in_some_layout(code):
+    made = []
+    for layout in LAYOUTS:
+        dialect = dialects.load(f"csv:{layout}")
+        try:
+            content, [one] = drawn(dialect, 3, code, seed=11)
+        except MedpayError as refused:
+            assert refused.key == "fault_unfit"
+            continue
+        made.append(layout)
+        assert judged(dialect, content)[1] == expected(one), one
+    assert made
 
 
 @pytest.mark.parametrize("name", SOME)

@@ -11,6 +11,9 @@ import click
 
 from medpay_cli.cli import options
 
+# Of what is broken, said only where there is something to say.
+BESIDES = ("node", "edited")
+
 
 @click.command("sample")
 @click.argument("layout", metavar="LAYOUT")
@@ -38,6 +41,6 @@ def command(
         with files.whole(Path(out)) as file:
             planted = sampling.write(layout, dialect, records, seed, broken, file)
     for one in planted:
-        told = {name: value for name, value in asdict(one).items() if name != "node" or value is not None}
+        told = {name: value for name, value in asdict(one).items() if name not in BESIDES or value is not None}
         click.echo(json.dumps(told, ensure_ascii=False), err=out == "-")
     return 0

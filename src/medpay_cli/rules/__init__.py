@@ -138,9 +138,17 @@ class Held:
             .collect()
         )
         found: list[Broken] = []
+        lost = {
+            name: text[name].is_not_null() & typed[name].is_null()
+            for name in {name for _, sentence in self.sentences for name in sentence.optional} - absent
+            if typed[name].null_count() > text[name].null_count()
+        }
         silent: dict[str, pl.Series] = {}
         for number, (code, sentence) in enumerate(self.sentences):
             holds = flags[str(number)]
+            for name in sentence.optional & lost.keys():
+                # What is there and violates its layout is not absent: nobody knows what it adds.
+                holds = pl.select(pl.when(~lost[name]).then(holds)).to_series()
             if sentence.is_relation and holds.null_count():
                 lacks = holds.is_null() & typed[sentence.field].is_not_null()
                 silent[code] = silent[code] | lacks if code in silent else lacks

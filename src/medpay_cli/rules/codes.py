@@ -9,7 +9,7 @@ import polars as pl
 from medpay_cli import identifiers
 from medpay_cli.layouts import Field, Layout
 from medpay_cli.rules import Sentence, for_fields
-from medpay_cli.rules.sentences import true
+from medpay_cli.rules.sentences import is_identifier, true
 
 VERIFIED = "verified"
 LIST = "list_type"
@@ -33,7 +33,7 @@ def identifier_is_damaged(layout: Layout, field: Field, as_of: date) -> Sentence
     if field not in layout.identified or field.identifier is None:
         return None
     damaged = identifiers.damaged(field.identifier, pl.col(field.name), as_of)
-    return true(_where(field, ~damaged), field.name, _named(field))
+    return true(_where(layout, field, ~damaged), field.name, _named(field))
 
 
 @for_fields("C103")
@@ -44,7 +44,7 @@ def division_is_unknown(layout: Layout, field: Field, as_of: date) -> Sentence |
     if identifiers.kind(field.identifier).place is None:
         return None
     unknown = identifiers.unknown(field.identifier, pl.col(field.name), as_of)
-    return true(_where(field, ~unknown), field.name, _named(field))
+    return true(_where(layout, field, ~unknown), field.name, _named(field))
 
 
 @for_fields("C131")
@@ -65,17 +65,17 @@ def _sound(layout: Layout, field: Field, as_of: date) -> Sentence | None:
     column = pl.col(field.name)
     malformed = identifiers.malformed(field.identifier, column, as_of)
     sound = ~malformed | identifiers.damaged(field.identifier, column, as_of)
-    return true(_where(field, sound), field.name, _named(field))
+    return true(_where(layout, field, sound), field.name, _named(field))
 
 
 def _confidence(field: Field) -> str | None:
     return identifiers.kind(field.identifier).confidence if field.identifier else None
 
 
-def _where(field: Field, holds: pl.Expr) -> pl.Expr:
+def _where(layout: Layout, field: Field, holds: pl.Expr) -> pl.Expr:
     """Only where the record says that it is such an identifier."""
-    conditions = [pl.col(name).is_in(values) for name, values in field.identifier_when.items()]
-    return pl.when(pl.all_horizontal(conditions)).then(holds) if conditions else holds
+    condition = is_identifier(layout, field)
+    return holds if condition is None else pl.when(condition).then(holds)
 
 
 def _named(field: Field) -> str:

@@ -9,7 +9,7 @@ import polars as pl
 from medpay_cli import identifiers
 from medpay_cli.layouts import Field, Layout
 from medpay_cli.rules import Sentence, for_fields
-from medpay_cli.rules.sentences import true
+from medpay_cli.rules.sentences import is_identifier, true
 
 CITIZEN = "citizen_id"
 STATED = (identifiers.MALE, identifiers.FEMALE)
@@ -21,7 +21,7 @@ def sex_is_not_that_of_the_number(layout: Layout, field: Field, as_of: date) -> 
     number = _number(layout) if field.name == "gend" else None
     if number is None:
         return None
-    told = identifiers.sex(_where(number), as_of)
+    told = identifiers.sex(_where(layout, number), as_of)
     same = pl.when(pl.col("gend").is_in(STATED)).then(pl.col("gend") == told)
     return true(same, "gend", number.name)
 
@@ -32,7 +32,7 @@ def birth_is_not_that_of_the_number(layout: Layout, field: Field, as_of: date) -
     number = _number(layout) if field.name == "brdy" else None
     if number is None:
         return None
-    told = identifiers.birth(_where(number), as_of).dt.strftime("%Y%m%d")
+    told = identifiers.birth(_where(layout, number), as_of).dt.strftime("%Y%m%d")
     written = pl.col("brdy").str.replace_all("-", "", literal=True).str.slice(0, 8)
     return true(written == told, "brdy", number.name)
 
@@ -41,7 +41,7 @@ def _number(layout: Layout) -> Field | None:
     return next((one for one in layout.identified if one.identifier == CITIZEN), None)
 
 
-def _where(number: Field) -> pl.Expr:
+def _where(layout: Layout, number: Field) -> pl.Expr:
     """The number, where the record says that it is a citizen's."""
-    conditions = [pl.col(name).is_in(values) for name, values in number.identifier_when.items()]
-    return pl.when(pl.all_horizontal(pl.lit(value=True), *conditions)).then(number.name)
+    condition = is_identifier(layout, number)
+    return pl.col(number.name) if condition is None else pl.when(condition).then(number.name)

@@ -9,6 +9,7 @@ from decimal import Decimal
 import polars as pl
 
 from medpay_cli import layouts, money
+from medpay_cli.layouts import Field, Layout
 from medpay_cli.rules import Sentence
 
 
@@ -110,6 +111,16 @@ def is_code(name: str, *meanings: str, of: str | None = None) -> pl.Expr:
     same = layouts.canonical(of or name)
     written = [*meanings, *(code for code, meaning in same.items() if meaning in meanings)]
     return pl.col(name).is_in(written)
+
+
+def is_identifier(layout: Layout, number: Field) -> pl.Expr | None:
+    """Whether a record says that a field of it is an identifier; None where it always is."""
+    listed = {one.name: one.codes or one.open_codes for one in layout.fields}
+    conditions = [
+        is_code(name, *values, of=codes) if (codes := listed[name]) else pl.col(name).is_in(values)
+        for name, values in number.identifier_when.items()
+    ]
+    return pl.all_horizontal(conditions) if conditions else None
 
 
 def summed(terms: Sequence[Part]) -> pl.Expr:

@@ -10,8 +10,9 @@ from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError
 from medpay_cli.parts import Parts, fitted
 from medpay_cli.sampling import text
+from medpay_cli.sampling.beside import pairs, records_of
 from medpay_cli.sampling.faults import Planted, broken_by
-from medpay_cli.sampling.records import inner_nodes, node_records
+from medpay_cli.sampling.records import inner_nodes
 from medpay_cli.sampling.sample import Sample
 
 __all__ = ["Planted", "draw", "write"]
@@ -67,14 +68,16 @@ def _clean(parts: Parts, dialect: Dialect, records: int, seed: int) -> Sample:
     tops = [node for node in dialect.parts if node.parent is None]
     node = next((one for one in tops if one.repeated), tops[0])
     layout = parts[node.name]
-    made = node_records(node, dialect, parts, seed)
+    every = records_of(dialect, parts, seed, records)
+    made = every[node.name]
     size = min((one.size for one in made.numberings), default=records)
     if records > size:
         raise MedpayError("few_keys", layout=layout.id, names=", ".join(layout.key), size=size, records=records)
     declared = [item for line in (dialect.head, dialect.tail) if line for item in line.items]
     linked = [name for one in inner_nodes(node, dialect) if node.name for name in one.link]
+    linked += [beside.link for _, one, beside in pairs(dialect, parts) if one == node]
     return Sample(
-        made,
+        every,
         dialect,
         records if node.repeated else min(records, 1),
         seed,

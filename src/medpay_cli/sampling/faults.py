@@ -11,10 +11,12 @@ from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError
 from medpay_cli.layouts import Field
 from medpay_cli.sampling import text
-from medpay_cli.sampling.permitted import MOST, decimals, highest, lengths, lowest, violated
+from medpay_cli.sampling.permitted import MOST, decimals, highest, lengths, lowest, stated, violated
 from medpay_cli.sampling.records import chance_of
 from medpay_cli.sampling.sample import Sample
-from medpay_cli.sampling.spaces import is_writable, written_amount
+from medpay_cli.sampling.spaces import is_writable
+from medpay_cli.sampling.ties import added_up
+from medpay_cli.sampling.tying import units, written
 
 # How many records are tried for one that a fault can be planted in.
 TRIES = 50
@@ -24,7 +26,7 @@ BAD = "\udcff"
 
 @dataclass(frozen=True)
 class Planted:
-    """A fault: the code of its finding, where that stands, and what was made of what."""
+    """A fault: the code of its finding, where that stands, and what was made of what, in which field if in another."""
 
     code: str
     row: int | None
@@ -32,15 +34,18 @@ class Planted:
     old: str | None
     new: str | None
     node: str | None = None
+    edited: str | None = None
 
 
-Change = tuple[str | None, str | None, str | None]  # field, old, new
+# Where the finding stands, old, new, and the field that was edited where the finding stands elsewhere.
+Change = tuple[str | None, str | None, str | None, *tuple[str, ...]]
 Edited = tuple[Sample, Change] | None
 
 
 def broken_by(sample: Sample, codes: tuple[str, ...]) -> tuple[Sample, list[Planted]]:
     """The sample with every fault planted, each in a record of its own. Raises MedpayError."""
     faults = config.parse(files.schemas() / "faults.toml")
+    del faults["none"]  # why there is no fault for a rule
     unknown = [code for code in codes if code not in faults]
     if unknown:
         raise MedpayError("unknown_fault", code=unknown[0], known=", ".join(faults))
@@ -63,10 +68,10 @@ def broken_by(sample: Sample, codes: tuple[str, ...]) -> tuple[Sample, list[Plan
         made = EDITS[fault["edit"]](sample, fault, row, chance) if _is_possible(fault, sample) else None
         if made is None:
             raise MedpayError("fault_unfit", code=code, layout=sample.records.layout.id, dialect=sample.dialect.name)
-        sample, (name, old, new) = made
+        sample, (name, old, new, *more) = made
         at = fault["finding"]
         place = (row if at in ("cell", "record") else None, name if at == "cell" else None)
-        planted.append(Planted(code, *place, old, new, sample.node.name))
+        planted.append(Planted(code, *place, old, new, sample.node.name, *more))
     return sample, planted
 
 
@@ -74,7 +79,7 @@ def _is_possible(fault: config.Document, sample: Sample) -> bool:
     needs = fault.get("needs", [])
     if not all(bool(getattr(sample.dialect, need.removeprefix("not "))) != need.startswith("not ") for need in needs):
         return False
-    is_of_cells = fault["edit"] == "key" or fault.get("breaks", "nothing") != "nothing"
+    is_of_cells = fault["edit"] in ("key", "change") or fault.get("breaks", "nothing") != "nothing"
     return sample.is_text or is_of_cells
 
 
@@ -92,9 +97,58 @@ def _edit_cell(sample: Sample, fault: config.Document, row: int, chance: random.
                 fits = one.is_text if breaks is None else violated(one, new) == wanted
                 is_seen = shown or len(cells) > 1
                 if fits and is_seen and (not new or is_writable(new, dialect, one)):
-                    cells[place] = new
-                    return sample.with_cells(row, cells), (one.name, old, shown)
+                    edited = [*cells[:place], new, *cells[place + 1 :]]
+                    return sample.with_cells(row, cells, edited), (one.name, old, shown)
     return None
+
+
+def _change(sample: Sample, fault: config.Document, row: int, chance: random.Random) -> Edited:
+    """A cell becomes another that its layout permits, but not a rule about its record."""
+    records = sample.records
+    for change in fault["changes"]:
+        for place in _changeable(sample, change):
+            one = records.fields[place]
+            for _ in range(TRIES):
+                cells = records.cells(row, chance, full=True)
+                for name in change.get("empty", ()):
+                    cells[records.names.index(name)] = ""
+                texts = dict(zip(records.names, cells, strict=True))
+                told = texts[change.get("of", one.name)]
+                fits = all(texts[name] in codes for name, codes in change.get("when", {}).items())
+                for new in _changed(told, change, one) if told and fits else ():
+                    is_fine = not violated(one, new) and (not new or is_writable(new, sample.dialect, one))
+                    if new != cells[place] and is_fine:
+                        edited = [*cells[:place], new, *cells[place + 1 :]]
+                        at = change.get("at", one.name)
+                        also = (one.name,) if at != one.name else ()
+                        return sample.with_cells(row, cells, edited), (at, cells[place], new, *also)
+    return None
+
+
+def _changeable(sample: Sample, change: config.Document) -> list[int]:
+    """The places of the fields that may be changed, if records hold what they must."""
+    records = sample.records
+    held = set(records.names)
+    needed = {*change.get("with", ()), *change.get("when", ()), *change.get("empty", ()), change.get("of")} - {None}
+    needed |= {change["at"]} if "at" in change else set()
+    if not needed <= held or not held.isdisjoint(change.get("without", ())):
+        return []
+    kinds = change.get("kinds", ())
+    return [
+        place
+        for place, one in enumerate(records.fields)
+        if (one.name == change.get("field") or (one.identifier in kinds and one in records.layout.identified))
+        and one.name not in sample.whole
+        and (one.form or stated(one, "pattern") or not change.get("formed"))
+    ]
+
+
+def _changed(old: str, change: config.Document, one: Field) -> list[str]:
+    if "new" in change:
+        return [template.format(head=old[:-1]) for template in change["new"]]
+    scale = decimals(one)
+    amount = units(old, scale)
+    return [written(2 * amount if change["by"] == "twice" else amount + (1 if amount >= 0 else -1), scale)]
 
 
 def _words(one: Field, old: str, dialect: Dialect) -> dict[str, str]:
@@ -106,8 +160,8 @@ def _words(one: Field, old: str, dialect: Dialect) -> dict[str, str]:
         "wide": "1" + "0" * one.whole,
         "cut": old[: max(0, shortest - 1)],
         "padded": old.ljust(longest + 1, old[-1:]) if longest < MOST else "",
-        "below": written_amount(max(least) - 1, scale) if least else "",
-        "above": written_amount(min(most) + 1, scale) if most else "",
+        "below": written(max(least) - 1, scale) if least else "",
+        "above": written(min(most) + 1, scale) if most else "",
     }  # fmt: skip
 
 
@@ -142,17 +196,19 @@ def _cut(sample: Sample, _: config.Document, row: int, chance: random.Random) ->
 
 
 def _key(sample: Sample, _: config.Document, row: int, chance: random.Random) -> Edited:
-    """A record gets the key of the first one."""
+    """A record is the first one over again, with its key."""
     records = sample.records
-    cells, first = records.cells(row, chance), records.cells(1, chance)
+    cells, edited = records.cells(row, chance), records.cells(1, sample.chance)
     places = [records.names.index(name) for name in records.layout.key]
     if row == 1 or not places or not sample.whole.isdisjoint(records.layout.key):
         return None
-    old = sample.delimiter.join(cells[place] for place in places)
-    for place in places:
-        cells[place] = first[place]
-    new = sample.delimiter.join(cells[place] for place in places)
-    return sample.with_cells(row, cells), (None, old, new)
+    for name in added_up(records.names):
+        edited[records.names.index(name)] = "0.00"
+    # What else is never repeated is not repeated.
+    for place in {records.names.index(name) for one in records.layout.unique for name in one}.difference(places):
+        edited[place] = cells[place]
+    old, new = (sample.delimiter.join(some[place] for place in places) for some in (cells, edited))
+    return sample.with_cells(row, cells, edited), (None, old, new)
 
 
 def _delimiter(sample: Sample, _: config.Document, __: int, ___: random.Random) -> Edited:
@@ -181,6 +237,7 @@ def _records(sample: Sample, _: config.Document, __: int, ___: random.Random) ->
 
 EDITS: dict[str, Callable[[Sample, config.Document, int, random.Random], Edited]] = {
     "cell": _edit_cell,
+    "change": _change,
     "drop": _drop,
     "blank": _blank,
     "cut": _cut,

@@ -11,8 +11,9 @@ from medpay_cli import formats
 from medpay_cli.dialects import Node
 from medpay_cli.layouts import Layout
 from medpay_cli.parts import Parts
-from medpay_cli.sampling.records import Cells, Records, chance_of, inner_nodes, node_records
-from medpay_cli.sampling.sample import Sample
+from medpay_cli.sampling.records import Records, inner_nodes
+from medpay_cli.sampling.sample import Sample, drawing
+from medpay_cli.sampling.tying import Cells
 
 if TYPE_CHECKING:
     import polars as pl
@@ -32,6 +33,7 @@ class Growing:
     chance: random.Random
     inner: list[Growing]
     edited: dict[int, Cells] = field(default_factory=dict)
+    before: dict[int, Cells] = field(default_factory=dict)
     row: int = 0
 
     def grow(self, above: dict[str, str], found: Found) -> None:
@@ -42,7 +44,8 @@ class Growing:
         for name in self.node.link:
             cells[self.records.names.index(name)] = above[name]
         found[self.node.name].append(cells)
-        here = dict(zip(self.records.names, cells, strict=True))
+        # What stands inside belongs to the record as it was before it was broken.
+        here = dict(zip(self.records.names, self.before.get(self.row, cells), strict=True))
         for one in self.inner:
             for _ in range(one.how_many()):
                 one.grow(here, found)
@@ -52,6 +55,10 @@ class Growing:
         yield self
         for one in self.inner:
             yield from one.all()
+
+    def left(self) -> int:
+        """How many more there can be before a key is repeated."""
+        return min((one.size for one in self.records.numberings), default=self.row + BATCH) - self.row
 
     def how_many(self) -> int:
         """How many records of it stand in the next record around."""
@@ -70,14 +77,14 @@ def write(sample: Sample, parts: Parts, out: BinaryIO) -> None:
 
 def _chunks(sample: Sample, parts: Parts) -> Iterator[dict[str | None, pl.DataFrame]]:
     """Records and all that belongs to them; what stands once comes with the first."""
-    tops = [_growing(node, sample, parts) for node in sample.dialect.parts if node.parent is None]
+    tops = [_growing(node, sample) for node in sample.dialect.parts if node.parent is None]
     held = {one.node.name: one.records.names for top in tops for one in top.all()}
     done = 0
     while True:
         now = min(BATCH, sample.count - done)
         found: Found = {node: [] for node in parts}
         for top in tops:
-            for _ in range(now if top.node.repeated else min(sample.count, 1) * (done == 0)):
+            for _ in range(min(now, top.left()) if top.node.repeated else min(sample.count, 1) * (done == 0)):
                 top.grow({}, found)
         yield {node: _frame(rows, held[node], parts[node]) for node, rows in found.items()}
         done += now
@@ -85,12 +92,10 @@ def _chunks(sample: Sample, parts: Parts) -> Iterator[dict[str | None, pl.DataFr
             return
 
 
-def _growing(node: Node, sample: Sample, parts: Parts) -> Growing:
-    dialect, is_counted = sample.dialect, node == sample.node
-    records = sample.records if is_counted else node_records(node, dialect, parts, sample.seed)
-    inner = [_growing(one, sample, parts) for one in inner_nodes(node, dialect)]
-    chance = chance_of(sample.seed, f"records {node.name or ''}")
-    return Growing(node, records, chance, inner, sample.cells if is_counted else {})
+def _growing(node: Node, sample: Sample) -> Growing:
+    edits = (sample.cells, sample.before) if node == sample.node else ({}, {})
+    inner = [_growing(one, sample) for one in inner_nodes(node, sample.dialect)]
+    return Growing(node, sample.every[node.name], drawing(sample.seed, node), inner, *edits)
 
 
 def _frame(rows: list[Cells], names: tuple[str, ...], layout: Layout) -> pl.DataFrame:

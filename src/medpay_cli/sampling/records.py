@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import gcd, prod
 
@@ -11,10 +12,13 @@ from medpay_cli.errors import MedpayError
 from medpay_cli.layouts import Field, Layout
 from medpay_cli.parts import Parts
 from medpay_cli.sampling.spaces import Space, space_of
+from medpay_cli.sampling.ties import alone, tied
+from medpay_cli.sampling.tying import Cells, Work
 
 # How often an optional cell is empty.
 EMPTY = 0.1
-Cells = list[str]
+# The key of lines that are numbered in turn: one that stands alone is the first.
+IN_TURN = ("claim_no", "line_no")
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,11 @@ class Numbering:
 
 @dataclass(frozen=True)
 class Records:
-    """How the records of one layout are filled; one without a space comes from the record around."""
+    """How the records of one layout are filled; a field without a space comes from the record around.
+
+    `among` makes the cells of a record by its number those that stand with it in a message; then follows `work`, what
+    the fields of a record owe each other.
+    """
 
     layout: Layout
     fields: tuple[Field, ...]
@@ -39,6 +47,8 @@ class Records:
     numberings: tuple[Numbering, ...]
     optional: tuple[int, ...]
     nulls: tuple[str, ...]
+    work: tuple[Work, ...] = ()
+    among: Callable[[Cells, int], None] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -66,6 +76,10 @@ class Records:
         for place in self.optional:
             if draw() < EMPTY and not full:
                 cells[place] = ""
+        if self.among:
+            self.among(cells, row)
+        for work in self.work:
+            work(cells)
         return cells
 
     def _drawn(self, chance: random.Random) -> Cells:
@@ -96,14 +110,20 @@ def node_records(node: Node, dialect: Dialect, parts: Parts, seed: int) -> Recor
         reason = "positions" if dialect.format == "fixed" else f"widths {len(fields)}"
         raise MedpayError("cannot_invent", path=layout.id, name=beyond[0].name, reason=reason)
     inner = inner_nodes(node, dialect)
+    ties = tied(fields)
     held = {one.name for one in fields}
     unique = (one for one in layout.unique if held.issuperset(one))
-    sets = _tightest([layout.key, *unique, *(one.link for one in inner)])
+    sets = _tightest([layout.key, *unique, *(one.link for one in inner), *alone(held)])
+    # Whatever follows from other fields tells no records apart.
+    sets = [some for one in sets if (some := tuple(name for name in one if name not in ties.derived))]
     keys = {name for one in sets for name in one}
+    is_first = layout.key == IN_TURN and not node.link
 
     def space(one: Field) -> Space | None:
         if one.name in node.link:
             return None
+        if is_first and one.name == IN_TURN[-1]:
+            return Space(1, lambda _: "1")
         likewise = [field for child in inner for field in parts[child.name].strict.fields if field.name == one.name]
         return space_of(one.strict, dialect, layout, likewise, is_key=one.name in keys)
 
@@ -114,14 +134,14 @@ def node_records(node: Node, dialect: Dialect, parts: Parts, seed: int) -> Recor
     optional = [
         place
         for place, one in enumerate(fields)
-        if not one.strict.required and one.name not in keys and one.name not in node.link
+        if not one.strict.required and not {one.name} & {*keys, *layout.key, *node.link, *ties.filled}
     ]
     if dialect.format != "delimited" and len(optional) == len(fields):
         # A record with nothing in it is none in a workbook.
         optional = optional[1:]
     return Records(
         layout, fields, spaces, tuple(numberings), optional=tuple(optional) if len(fields) > 1 else (),
-        nulls=dialect.nulls,
+        nulls=dialect.nulls, work=ties.work,
     )  # fmt: skip
 
 

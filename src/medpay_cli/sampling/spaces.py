@@ -13,7 +13,9 @@ from typing import Any
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError
 from medpay_cli.layouts import Field, Layout, code_list
+from medpay_cli.sampling.identities import KINDS
 from medpay_cli.sampling.permitted import MOST, decimals, highest, lengths, lowest, stated, violated
+from medpay_cli.sampling.tying import written
 
 DAYS = [(date(2025, 1, 1) + timedelta(days)).isoformat() for days in range(365)]
 GB18030 = ("gbk", "gb2312")
@@ -56,6 +58,8 @@ def _spaces(one: Field, dialect: Dialect, is_fine: Callable[[str], bool], *, is_
     for values in (listed, [_plain(value) for value in stated(one, "const")]):
         fine = [text for text in values if is_fine(text)]
         yield Space(len(fine), fine.__getitem__)
+    if one.identifier in KINDS:
+        yield Space(*KINDS[one.identifier])
     examples = [text for text in map(_plain, one.notes.get("examples", ())) if is_fine(text)]
     if not is_key:
         yield Space(len(examples), examples.__getitem__)
@@ -89,13 +93,7 @@ def _amounts(one: Field, room: int) -> Space:
         low = max(least, default=min(most) - usual)
     longest = min(lengths(one)[1] if one.is_text else 40, 40, room) - (scale > 0)
     high = min(low - 1 + usual, 10 ** (one.whole + scale) - 1, 10**longest - 1, *most)
-    return Space(max(0, high - low + 1), lambda number: written_amount(low + number, scale))
-
-
-def written_amount(units: int, scale: int) -> str:
-    """An amount of so many units of its last decimal."""
-    digits = f"{abs(units):0{scale + 1}}"
-    return "-" * (units < 0) + (f"{digits[:-scale]}.{digits[-scale:]}" if scale else digits)
+    return Space(max(0, high - low + 1), lambda number: written(low + number, scale))
 
 
 def _texts(one: Field, dialect: Dialect) -> Space:

@@ -8,9 +8,9 @@ from typing import BinaryIO
 
 from medpay_cli.dialects import Dialect
 from medpay_cli.layouts import Layout
-from medpay_cli.sampling.records import Cells
 from medpay_cli.sampling.sample import Sample
 from medpay_cli.sampling.spaces import encoded
+from medpay_cli.sampling.tying import Cells
 
 BATCH = 4096
 
