@@ -65,7 +65,7 @@ class Frames:
         for end, once, shift in self._blocks:
             file = cast("BinaryIO", self._file)
             file.seek(begin)
-            frame = pl.read_ipc(io.BytesIO(file.read(end - begin)))
+            frame = pl.read_ipc_stream(file.read(end - begin))
             for rows in frame.iter_slices(self.AT_ONCE):
                 yield rows.with_columns(pl.col(name) + number for name, number in shift.items()).select(
                     pl.lit(value, dtype).alias(name) if dtype is not None else name for name, dtype, value in once
@@ -106,6 +106,6 @@ def packed(frame: pl.DataFrame) -> Packed:
     # One column at least carries the number of rows; numbers may be shifted when they are read.
     once = {name: value for name, value in once.items() if not frame.schema[name].is_numeric()}
     buffer = io.BytesIO()
-    frame.drop(once).write_ipc(buffer, compression="zstd")
+    frame.drop(once).write_ipc_stream(buffer, compression="lz4")
     columns = [(name, dtype if name in once else None, once.get(name)) for name, dtype in frame.schema.items()]
     return Packed(buffer.getvalue(), frame.height, columns)
