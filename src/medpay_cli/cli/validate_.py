@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from medpay_cli.partners import Partner
 
 FORMATS = ("text", "json", "ndjson", "csv")
+# Of a file; bytes that are no text do not go to stdout.
+IN_FILES = (*FORMATS, "parquet")
 FILE: dict[str, Any] = {"type": click.Path(path_type=Path), "metavar": "FILE"}
 
 
@@ -46,7 +48,7 @@ def command(
 
     targets = Targets(accepted, rejected)
     options.check_targets(
-        report, FORMATS, [*paths, *totals, *options.own(layout, dialect), *options.read_by(partner)], targets.paths
+        report, IN_FILES, [*paths, *totals, *options.own(layout, dialect), *options.read_by(partner)], targets.paths
     )
     with options.progress() as tick:
         outcome = validate(
@@ -66,7 +68,7 @@ def command(
             style=options.style(report),
             partner=partner,
         )
-    options.emit(outcome, FORMATS, **report)
+    options.emit(outcome, IN_FILES, **report)
     return outcome.exit_code
 
 

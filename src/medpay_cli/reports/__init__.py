@@ -28,7 +28,7 @@ def write(outcome: Any, name: str, out: BinaryIO, style: Style) -> None:
 
 
 def _table(kind: str) -> dict[str, Callable[[Any, BinaryIO, Style], None]]:
-    from medpay_cli.reports import inspection, machine, statement, statement_text, text
+    from medpay_cli.reports import columns, inspection, machine, statement, statement_text, text
 
     reports: dict[str, dict[str, Callable[[Any, BinaryIO, Style], None]]] = {
         "Outcome": {
@@ -36,6 +36,7 @@ def _table(kind: str) -> dict[str, Callable[[Any, BinaryIO, Style], None]]:
             "json": machine.validation_json,
             "ndjson": machine.validation_ndjson,
             "csv": machine.validation_csv,
+            "parquet": columns.validation,
             "why": machine.why,
         },
         "Inspection": {"text": inspection.text, "json": inspection.to_json},
