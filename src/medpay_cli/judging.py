@@ -169,9 +169,8 @@ class _Desk(Generic[T]):
                     frames.append(some if check is None else self._of_check(batch, check, some))
             if frames:
                 ordered = frames[0] if len(frames) == 1 else pl.concat(frames).sort(*ORDER, maintain_order=True)
-                yield Some.of(
-                    ordered.with_columns(**place), [one for frame in frames for one in findings.counts(frame)]
-                )
+                counted = [one for frame in frames for one in findings.counts(frame)]
+                yield Some.of(ordered.with_columns(**place), counted, are_many=self.made.findings.are_many)
 
     def _of_check(self, batch: Batch, check: Check, rows: pl.DataFrame) -> pl.DataFrame:
         name = check.field.name

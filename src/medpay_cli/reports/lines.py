@@ -5,7 +5,6 @@ Polars' own writers encode every cell of every row, which took three times as lo
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,16 +51,16 @@ def lines(
     form: Form,
     end: str,
 ) -> pl.Expr:
-    """The line of each row, without its line end: before each cell its text in `cells`, `end` behind the last one.
+    """The line of each row: before each cell its text in `cells`, `end` behind the last one.
 
     A cell is a column of `rows`, or `composed` of texts and columns (absent ones as `-`); the column `ready` is JSON
     already. An expression over `rows`.
     """
     once = same(rows.select(name for name, _ in cells if name not in composed))
+    within = {text for pieces in composed.values() for text, is_column in pieces if is_column}
     plain = {
-        name: dtype != pl.String or not rows[name].str.contains(form.special).any()
-        for name, dtype in rows.schema.items()
-        if name not in once and name != ready
+        name: rows.schema[name] != pl.String or not rows[name].str.contains(form.special).any()
+        for name in within.union(name for name, _ in cells).difference(once, composed, {ready})
     }
     pieces: list[Piece | pl.Expr] = []
     for name, before in cells:
@@ -164,12 +163,11 @@ def _in_quotes(text: pl.Expr) -> pl.Expr:
     return pl.concat_str(pl.lit('"'), text.str.replace_all('"', '""', literal=True), pl.lit('"'))
 
 
-def joined(lines: pl.DataFrame) -> memoryview:
-    """The bytes of a column of lines, a line end behind each."""
-    # Polars' writer copies them once; joined to one text and encoded they were copied three times.
-    block = io.BytesIO()
-    lines.write_csv(block, include_header=False, quote_style="never")
-    return block.getbuffer()
+def joined(lines: pl.Series) -> bytes:
+    """All lines in bytes."""
+    # As a text they would be decoded, only to be encoded again.
+    block: bytes = lines.str.join("").cast(pl.Binary).item()
+    return block
 
 
 def line_of(document: object) -> bytes:

@@ -19,7 +19,6 @@ from medpay_cli.parallel import in_order
 from medpay_cli.reports import Style
 from medpay_cli.reports.lines import COLUMN, LITERAL, Form, Piece, joined, line_of, lines, of_csv, of_json
 
-Buffer = bytes | memoryview
 Chosen = Callable[[pl.DataFrame], pl.DataFrame]
 HIDDEN = "***"
 # In a field of numbers, days or codes: a name, or an identity or card number, of a record whose columns have shifted.
@@ -41,7 +40,7 @@ def validation_ndjson(outcome: Outcome, out: BinaryIO, style: Style) -> None:
     """Every finding on a line of its own, then the summary."""
     first, *others = ("type", *COLUMNS)
     cells = [(first, f'{{"{first}":'), *((name, f',"{name}":') for name in others)]
-    _write_all(outcome, style, cells, of_json(), "}", out)
+    _write_all(outcome, style, cells, of_json(), "}\n", out)
     out.write(line_of({"type": "summary", **summary(outcome, outcome.findings.total)}))
 
 
@@ -53,7 +52,7 @@ def validation_csv(outcome: Outcome, out: BinaryIO, style: Style) -> None:
 def _write_csv(outcome: Outcome, out: BinaryIO, style: Style, columns: tuple[str, ...], chosen: Chosen) -> None:
     out.write((",".join(columns) + "\n").encode())
     cells = [(name, "," if number else "") for number, name in enumerate(columns)]
-    _write_all(outcome, style, cells, of_csv(), "", out, chosen)
+    _write_all(outcome, style, cells, of_csv(), "\n", out, chosen)
 
 
 def _write_all(
@@ -71,9 +70,9 @@ def _write_all(
         rows = part.rows.with_columns(type=pl.lit("finding"))
         return rows.select(_ORDER, lines(rows, cells, {"message": part.message}, "key", form, end).alias("line"))
 
-    def made(found: pl.DataFrame) -> Buffer:
+    def made(found: pl.DataFrame) -> bytes:
         parts = [line(part) for part in _parts(chosen(found), outcome, style)]
-        return joined(_in_order(parts).select("line")) if parts else b""
+        return joined(_in_order(parts)["line"]) if parts else b""
 
     for block in in_order(partial(made, found) for found in outcome.findings.frames()):
         out.write(block)
