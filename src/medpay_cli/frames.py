@@ -99,7 +99,8 @@ class Frames:
             self._file = files.spool(1)
         self._file.seek(0, io.SEEK_END)
         for part in made.parts:
-            self._file.writelines(part)
+            for block in part:
+                self._file.write(block)
             self._parts.append((self._file.tell(), made.columns, shift))
 
 
