@@ -113,7 +113,7 @@ class Conversion(list[_Work]):
         carried = self._carried(amounts)
         if self.desk is None:
             lost = _of(carried, pl.Series(~is_fine))
-            waiting = packed(accepted.select(ROW, LINE, *names))
+            waiting = packed(accepted.select(ROW, LINE, *names), is_tight=True)
             gone = (batch.records - accepted.height, lost)
             return _Work(batch.records, batch.lines, batch.width, unfit, waiting, None, None, gone)
         made = mapped(self.target.plan, replace(batch, node=self.target.node), accepted)
@@ -126,11 +126,13 @@ class Conversion(list[_Work]):
             batch.lines,
             batch.width,
             unfit,
-            packed(made.batch.text.select(ROW, LINE, *names)),
+            packed(made.batch.text.select(ROW, LINE, *names), is_tight=True),
             made.batch,
             judged,
             (batch.records - rows.len() - made.left_out.len(), _of(carried, is_lost)),
-            packed(text.select(ROW).hstack(carried.get_columns()).filter(is_left)) if made.left_out.len() else None,
+            packed(text.select(ROW).hstack(carried.get_columns()).filter(is_left), is_tight=True)
+            if made.left_out.len()
+            else None,
         )
 
     def _carried(self, amounts: pl.DataFrame) -> pl.DataFrame:
@@ -252,7 +254,7 @@ def _summed(frame: pl.DataFrame, layout: Layout, names: tuple[str, ...]) -> Sums
     )
 
 
-_NOTHING = _Work(0, 0, None, 0, Packed(b"", 0, []), None, None, (0, {}))
+_NOTHING = _Work(0, 0, None, 0, Packed([], 0, []), None, None, (0, {}))
 
 
 def convert(

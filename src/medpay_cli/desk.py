@@ -273,9 +273,8 @@ class Desk(Generic[T]):
                     frames.append(some if one is None else self._told(batch, one, some))
             if frames:
                 ordered = frames[0] if len(frames) == 1 else pl.concat(frames).sort(*ORDER, maintain_order=True)
-                yield Some.of(
-                    ordered.with_columns(**place), [one for frame in frames for one in findings.counts(frame)]
-                )
+                counted = [one for frame in frames for one in findings.counts(frame)]
+                yield Some.of(ordered.with_columns(**place), counted, are_many=self.made.findings.are_many)
 
     def _weighed(self, one: Violation) -> list[Violation]:
         """What it is to this partner, and which of it somebody answers for."""

@@ -147,15 +147,29 @@ def check_targets(targets: Iterable[Path], inputs: Iterable[str] = ()) -> None:
 
 
 class _Named(io.FileIO):
-    """A file that is named where it cannot be written."""
+    """A file that is named where it cannot be written, and goes to the disk while more of it is made."""
+
+    AT_ONCE = 32 << 20
 
     def __init__(self, handle: int, path: Path) -> None:
         super().__init__(handle, "wb")
         self._path = path
+        self._written = self._sent = 0
 
     def write(self, block: Any) -> int:
         with storage(self._path):
-            return super().write(block)
+            written = super().write(block)
+        self._written += written
+        if self._written - self._sent >= self.AT_ONCE:
+            self._send()
+        return written
+
+    def _send(self) -> None:
+        # The kernel begins to write, and nobody waits; otherwise fsync would find everything still to be done.
+        if hasattr(os, "posix_fadvise"):
+            with contextlib.suppress(OSError):
+                os.posix_fadvise(self.fileno(), self._sent, self._written - self._sent, os.POSIX_FADV_DONTNEED)
+        self._sent = self._written
 
 
 @dataclass(frozen=True)

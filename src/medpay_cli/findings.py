@@ -82,9 +82,11 @@ class Some:
     counts: Counts
 
     @classmethod
-    def of(cls, found: pl.DataFrame, counted: Counts | None = None) -> Some:
-        """Findings sorted by row, field and code; rows and lines may count from the start of the part."""
-        return cls(packed(found) if found.height > cls.PACKED else found, counts(found) if counted is None else counted)
+    def of(cls, found: pl.DataFrame, counted: Counts | None = None, *, are_many: bool = False) -> Some:
+        """Findings sorted by row, field and code; rows and lines may count from the start of the part. `are_many` says
+        that there are many before them."""
+        kept = packed(found, is_tight=are_many) if found.height > cls.PACKED else found
+        return cls(kept, counts(found) if counted is None else counted)
 
 
 def counts(found: pl.DataFrame) -> Counts:
@@ -105,7 +107,12 @@ class Findings:
 
     def add(self, found: pl.DataFrame) -> None:
         """Append findings, sorted within themselves by row, field and code."""
-        self.put(Some.of(found), 0, 0)
+        self.put(Some.of(found, are_many=self.are_many), 0, 0)
+
+    @property
+    def are_many(self) -> bool:
+        """Whether those to come are packed tightly."""
+        return self._frames.are_many
 
     def put(self, some: Some, rows: int, lines: int) -> None:
         """Append findings of a part before which the file has so many rows and lines."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -18,11 +18,20 @@ if TYPE_CHECKING:
 Columns = list[tuple[str, Any, Any]]
 
 
+class _Blocks(list[bytes]):
+    """What Polars writes, block by block; a buffer would grow by copying."""
+
+    def write(self, block: bytes) -> int:
+        """Take one more."""
+        self.append(block)
+        return len(block)
+
+
 @dataclass(frozen=True)
 class Packed:
-    """A frame as bytes."""
+    """A frame as bytes, in parts of at most AT_ONCE rows."""
 
-    block: bytes
+    parts: Sequence[Sequence[bytes]]
     height: int
     columns: Columns
 
@@ -33,6 +42,8 @@ class Frames:
     IN_MEMORY = 100_000
     # A reader makes wide text out of narrow rows: it gets few at a time.
     AT_ONCE = 20_000
+    # From so many rows on (half a gigabyte of findings) they are compressed: five times the work, a third of the bytes.
+    MANY = 5_000_000
 
     def __init__(self, in_memory: int | None = IN_MEMORY) -> None:
         """So many rows are held; all of them where None is said."""
@@ -43,8 +54,13 @@ class Frames:
         self._file: BinaryIO | None = None
         # One query may read the same frames twice at a time.
         self._reading = threading.Lock()
-        # Where each block ends, its columns, and what is added to which of them when it is read.
-        self._blocks: list[tuple[int, Columns, Mapping[str, int]]] = []
+        # Where each part ends, its columns, and what is added to which of them when it is read.
+        self._parts: list[tuple[int, Columns, Mapping[str, int]]] = []
+
+    @property
+    def are_many(self) -> bool:
+        """Whether what is packed from now on is to be small before it is fast."""
+        return self.height >= self.MANY
 
     def add(self, frame: pl.DataFrame) -> None:
         """Append a frame."""
@@ -67,16 +83,13 @@ class Frames:
         import polars as pl
 
         begin = 0
-        for end, once, shift in self._blocks:
+        for end, columns, shift in self._parts:
             file = cast("BinaryIO", self._file)
             with self._reading:
                 file.seek(begin)
                 block = file.read(end - begin)
-            frame = pl.read_ipc(io.BytesIO(block))
-            for rows in frame.iter_slices(self.AT_ONCE):
-                yield rows.with_columns(pl.col(name) + number for name, number in shift.items()).select(
-                    pl.lit(value, dtype).alias(name) if dtype is not None else name for name, dtype, value in once
-                )
+            rows = pl.read_ipc_stream(block)
+            yield rows.select(_column(*column, shift.get(column[0])) for column in columns)
             begin = end
         for frame in self._held:
             yield from frame.iter_slices(self.AT_ONCE)
@@ -84,7 +97,7 @@ class Frames:
     def _write(self) -> None:
         import polars as pl
 
-        self._store(packed(pl.concat(self._held)), {})
+        self._store(packed(pl.concat(self._held), is_tight=self.are_many), {})
         self._held, self._rows = [], 0
 
     def _store(self, made: Packed, shift: Mapping[str, int]) -> None:
@@ -92,8 +105,10 @@ class Frames:
             # Nobody can open it, and nothing is left of it when we are killed.
             self._file = files.spool(1)
         self._file.seek(0, io.SEEK_END)
-        self._file.write(made.block)
-        self._blocks.append((self._file.tell(), made.columns, shift))
+        for part in made.parts:
+            for block in part:
+                self._file.write(block)
+            self._parts.append((self._file.tell(), made.columns, shift))
 
 
 def same(frame: pl.DataFrame) -> dict[str, Any]:
@@ -107,12 +122,21 @@ def same(frame: pl.DataFrame) -> dict[str, Any]:
     return {name: value for name, value in first.items() if alike[name]}
 
 
-def packed(frame: pl.DataFrame) -> Packed:
-    """A frame in a tenth of the room: a column that holds one value throughout is only that value."""
+def packed(frame: pl.DataFrame, *, is_tight: bool) -> Packed:
+    """A frame in less room: a column that holds one value throughout is only that value."""
     once = same(frame)
-    # One column at least carries the number of rows; numbers may be shifted when they are read.
-    once = {name: value for name, value in once.items() if not frame.schema[name].is_numeric()}
-    buffer = io.BytesIO()
-    frame.drop(once).write_ipc(buffer, compression="zstd")
+    if len(once) == frame.width:
+        once.popitem()  # one column at least carries the number of rows
+    parts = []
+    for rows in frame.drop(once).iter_slices(Frames.AT_ONCE):
+        parts.append(_Blocks())
+        rows.write_ipc_stream(cast("BinaryIO", parts[-1]), compression="lz4" if is_tight else "uncompressed")
     columns = [(name, dtype if name in once else None, once.get(name)) for name, dtype in frame.schema.items()]
-    return Packed(buffer.getvalue(), frame.height, columns)
+    return Packed(parts, frame.height, columns)
+
+
+def _column(name: str, dtype: Any, value: Any, more: int | None) -> pl.Expr:
+    import polars as pl
+
+    column = pl.col(name) if dtype is None else pl.lit(value, dtype).alias(name)
+    return column + more if more else column

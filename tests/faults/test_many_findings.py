@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import pytest
 from surroundings import MEDPAY, UPLOAD, surrounded
 
@@ -39,7 +40,8 @@ def judged(folder: Path, findings: int) -> Measured:
     with (folder / "in.txt").open("w", encoding="utf-8") as file:
         for first in range(0, records, BATCH):
             file.write("".join(WRONG.format(row=row) for row in range(first, min(first + BATCH, records))))
-    outputs = [word for form in ("ndjson", "csv", "json") for word in ("--output", f"{form}:out.{form}")]
+    forms = ("ndjson", "csv", "parquet", "json")
+    outputs = [word for form in forms for word in ("--output", f"{form}:out.{form}")]
     done = subprocess.run(
         [sys.executable, "-c", MEASURED, *MEDPAY, "validate", "in.txt", *UPLOAD, *outputs],
         cwd=folder, env=surrounded(), capture_output=True, check=True,
@@ -50,16 +52,17 @@ def judged(folder: Path, findings: int) -> Measured:
     for form in ("ndjson", "csv"):
         with (folder / f"out.{form}").open("rb") as file:
             lines[form] = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+    [[lines["parquet"]]] = duckdb.sql(f"select count(*) from '{folder}/out.parquet'").fetchall()
     return Measured(json.loads((folder / "out.json").read_text(encoding="utf-8")), lines, peak)
 
 
 def told(made: Measured, findings: int) -> None:
-    """Every finding is a line, beside the summary and the header; the json counts are exact."""
+    """Every finding is a line or a row, beside the summary and the header; the json counts are exact."""
     records = findings // 5
     counts: dict[str, int] = {}
     for one in made.document["counts"]:
         counts[one["code"]] = counts.get(one["code"], 0) + one["count"]
-    assert made.lines == {"ndjson": findings + 1, "csv": findings + 1}
+    assert made.lines == {"ndjson": findings + 1, "csv": findings + 1, "parquet": findings}
     assert counts == {code: each * records for code, each in CODES.items()}
     assert made.document["findings_total"] == findings
     assert made.document["findings_shown"] == 1000 * len(CODES)

@@ -77,7 +77,8 @@ def everywhere(folder: Path, words: tuple[str, ...], locales: Path) -> tuple[Lef
     return here, [name for name, made in there.items() if made != here]
 
 
-OUTPUTS = [word for form in ("text", "json", "ndjson", "csv") for word in ("--output", f"{form}:out/report.{form}")]
+FORMS = ("text", "json", "ndjson", "csv", "parquet")
+OUTPUTS = [word for form in FORMS for word in ("--output", f"{form}:out/report.{form}")]
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -85,7 +86,7 @@ def test_a_validation_is_the_same_everywhere(tmp_path, locales, lang):
     (tmp_path / "in.txt").write_bytes(LEDGER)
     words = ("validate", "in.txt", *UPLOAD, "--accepted", "out/A", "--rejected", "out/R", *OUTPUTS, "--lang", lang)
     here, different = everywhere(tmp_path, words, locales)
-    assert (here.exit_code, here.err, len(here.files), different) == (1, b"", 7, [])
+    assert (here.exit_code, here.err, len(here.files), different) == (1, b"", 8, [])
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -99,6 +99,18 @@ def filled(disk: Path, left: int) -> None:
 
 
 @pytest.mark.parametrize("before", [None, OLD], ids=["absent", "old"])
+def test_a_disk_that_fills_up_is_7_and_findings_in_parquet_stay_as_they_were(tmp_path, small_disk, before):
+    source, target = tmp_path / "in.txt", small_disk / "F"
+    source.write_bytes(ledger(RECORDS, every=1))
+    if before is not None:
+        target.write_bytes(before)
+    filled(small_disk, 65_536)
+    refused(medpay("validate", source, *UPLOAD, "--output", f"parquet:{target}"), 7, target)
+    (small_disk / "filler").unlink()
+    assert contents(small_disk) == ({} if before is None else {"F": before})
+
+
+@pytest.mark.parametrize("before", [None, OLD], ids=["absent", "old"])
 @pytest.mark.parametrize(
     "file",
     [

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from medpay_cli.partners import Partner
 
 FORMATS = ("text", "json", "ndjson", "csv", "sarif", "junit", "github")
-OUTPUTS = (*FORMATS, "html", "xlsx")
+# Of a file; bytes that are no text do not go to stdout.
+OUTPUTS = (*FORMATS, "parquet", "html", "xlsx")
 FILE: dict[str, Any] = {"type": click.Path(path_type=Path, readable=False), "metavar": "FILE"}
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, BinaryIO
+from itertools import takewhile
+from threading import Event
+from typing import Any, BinaryIO, cast
 
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from medpay_cli import files, layouts, money
+from medpay_cli import layouts, money
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import ReadError
 from medpay_cli.formats import LINE, PATH, ROW, Batch, Names
@@ -116,25 +118,58 @@ def write(out: BinaryIO, dialect: Dialect, names: Names, chunks: Iterable[Mappin
     _only(dialect)
     types: dict[str, Any] = dict.fromkeys(names[None], pl.String)
     types |= _decimals(dialect, names[None]) if dialect.numbers else {}
-    failed: list[Exception] = []
+    sink(out, types, (_typed(chunk[None], types, dialect) for chunk in chunks), compression="zstd")
 
-    def frames(*_: Any) -> Iterator[pl.DataFrame]:
-        try:
-            for chunk in chunks:
-                yield _typed(chunk[None], types, dialect)
-        except Exception as err:  # Polars would make another of it
-            failed.append(err)
-            raise
 
-    with contextlib.closing(files.spool()) as spool:
+def sink(out: BinaryIO, types: Mapping[str, Any], frames: Iterable[pl.DataFrame], **options: Any) -> None:
+    """Write frames of these types in bounded memory: the same rows give the same bytes, in whatever frames they come.
+    `options` are those of Polars.
+
+    Raises what `frames` or `out` raise.
+    """
+    failed: list[BaseException] = []
+    stopped = Event()
+
+    def given(*_: Any) -> Iterator[pl.DataFrame]:
+        with _kept(failed):
+            yield from takewhile(lambda _: not stopped.is_set(), frames)
+
+    def write() -> None:
+        rows = register_io_source(given, schema=types)
+        target = cast("BinaryIO", _Out(out, failed))
+        rows.sink_parquet(target, row_group_size=RECORDS, maintain_order=True, **options)
+
+    # In a thread of its own: Polars would hold up a signal to end until everything is written.
+    with ThreadPoolExecutor(1) as thread:
         try:
-            register_io_source(frames, schema=types).sink_parquet(
-                spool, compression="zstd", row_group_size=RECORDS, maintain_order=True
-            )
+            thread.submit(write).result()
         except Exception as err:
             raise (failed or [err])[0] from None
-        spool.seek(0)
-        shutil.copyfileobj(spool, out, 1 << 20)
+        finally:
+            stopped.set()
+
+
+@contextlib.contextmanager
+def _kept(failed: list[BaseException]) -> Iterator[None]:
+    """Keep what was raised: Polars makes another of it."""
+    try:
+        yield
+    except Exception as err:
+        failed.append(err)
+        raise
+
+
+@dataclass(frozen=True)
+class _Out:
+    """What Polars writes to."""
+
+    out: BinaryIO
+    failed: list[BaseException]
+
+    def write(self, block: bytes) -> int:
+        """Pass it on."""
+        with _kept(self.failed):
+            return self.out.write(block)
 
 
 def _decimals(dialect: Dialect, names: tuple[str, ...]) -> dict[str, pl.Decimal]:

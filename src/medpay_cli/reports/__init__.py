@@ -61,6 +61,7 @@ REPORTS = {
         "json": ("machine", "validation_json"),
         "ndjson": ("machine", "validation_ndjson"),
         "csv": ("machine", "validation_csv"),
+        "parquet": ("columns", "validation"),
         "why": ("machine", "why"),
         "sarif": ("sarif", "validation"),
         "junit": ("junit", "validation"),

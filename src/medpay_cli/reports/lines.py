@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import polars as pl
 
@@ -16,27 +17,30 @@ from medpay_cli.frames import same
 # A text that stands on every line, or the name of a column.
 Piece = tuple[str, bool]
 LITERAL, COLUMN = False, True
+# How the text of a cell is written.
+Cell = Callable[[pl.Expr], pl.Expr]
 
 
 @dataclass(frozen=True)
 class Form:
     """How cells are written: a text without special characters stands between two `mark`s, one with some is `quoted`;
-    `nothing` is written where a cell is absent."""
+    `ready` is how JSON is written, and `nothing` where a cell is absent."""
 
     mark: str
     special: str
-    quoted: Callable[[pl.Expr], pl.Expr]
+    quoted: Cell
+    ready: Cell
     nothing: str
 
 
 def of_json() -> Form:
     """JSON values."""
-    return Form('"', r'["\\\x00-\x1f\x7f]', json_text, "null")
+    return Form('"', r'["\\\x00-\x1f\x7f]', json_text, _as_it_is, "null")
 
 
 def of_csv() -> Form:
     """Cells of CSV, quoted where they are empty text or hold a quote, a comma or a line end."""
-    return Form("", r'[",\r\n]|^$', _csv, "")
+    return Form("", r'[",\r\n]|^$', _csv, _in_quotes, "")
 
 
 def lines(
@@ -53,10 +57,10 @@ def lines(
     already. An expression over `rows`.
     """
     once = same(rows.select(name for name, _ in cells if name not in composed))
+    within = {text for pieces in composed.values() for text, is_column in pieces if is_column}
     plain = {
-        name: dtype != pl.String or not rows[name].str.contains(form.special).any()
-        for name, dtype in rows.schema.items()
-        if name not in once
+        name: rows.schema[name] != pl.String or not rows[name].str.contains(form.special).any()
+        for name in within.union(name for name, _ in cells).difference(once, composed, {ready})
     }
     pieces: list[Piece | pl.Expr] = []
     for name, before in cells:
@@ -64,21 +68,25 @@ def lines(
         if name in composed:
             pieces += _composed(rows, composed[name], once, plain, form)
         elif name in once:
-            pieces.append((_written(once[name], form, is_ready=name == ready), LITERAL))
+            pieces.append((_written(once[name], form.ready if name == ready else form.quoted, form), LITERAL))
+        elif name == ready:
+            pieces.append(_present(rows[name], form.ready(pl.col(name)), form))
         else:
-            pieces += _cell(rows, name, form, is_plain=plain[name], is_ready=name == ready)
+            pieces += _cell(rows[name], form, is_plain=plain[name])
     return _joined([*pieces, (end, LITERAL)])
 
 
-def _cell(rows: pl.DataFrame, name: str, form: Form, *, is_plain: bool, is_ready: bool) -> list[Piece | pl.Expr]:
-    column = pl.col(name)
-    if rows.schema[name] != pl.String or (is_ready and form.mark):
-        written = column.cast(pl.String)
-    elif is_plain and not rows[name].null_count():
-        return [(form.mark, LITERAL), (name, COLUMN), (form.mark, LITERAL)]
-    else:
-        written = form.mark + column + form.mark if is_plain else form.quoted(column)
-    return [written.fill_null(form.nothing) if rows[name].null_count() else written]
+def _cell(cells: pl.Series, form: Form, *, is_plain: bool) -> list[Piece | pl.Expr]:
+    column = pl.col(cells.name)
+    if cells.dtype != pl.String:
+        return [_present(cells, column.cast(pl.String), form)]
+    if is_plain and not cells.null_count():
+        return [(form.mark, LITERAL), (cells.name, COLUMN), (form.mark, LITERAL)]
+    return [_present(cells, form.mark + column + form.mark if is_plain else form.quoted(column), form)]
+
+
+def _present(cells: pl.Series, written: pl.Expr, form: Form) -> pl.Expr:
+    return written.fill_null(form.nothing) if cells.null_count() else written
 
 
 def _composed(
@@ -93,11 +101,11 @@ def _composed(
     if not all(plain[name] and not rows[name].null_count() for name in columns):
         return [form.quoted(_joined([_or_dash(piece) for piece in known]))]
     words = "".join(text for text, is_column in known if not is_column)
-    shown = _written(words, form, is_ready=False)
+    shown = _written(words, form.quoted, form)
     # Marks are needed for all rows or for none: what differs holds nothing special.
     mark = shown[:1] if shown != words else ""
     inside = [
-        piece if piece[1] else (_written(piece[0], form, is_ready=False).removeprefix(mark).removesuffix(mark), LITERAL)
+        piece if piece[1] else (_written(piece[0], form.quoted, form).removeprefix(mark).removesuffix(mark), LITERAL)
         for piece in known
         if piece != ("", LITERAL)
     ]
@@ -124,13 +132,16 @@ def _joined(pieces: Sequence[Piece | pl.Expr]) -> pl.Expr:
     return pl.concat_str([*together, pl.lit(literal)])
 
 
-def _written(value: object, form: Form, *, is_ready: bool) -> str:
+def _written(value: object, how: Cell, form: Form) -> str:
     """One cell as it is written."""
     if value is None:
         return form.nothing
-    if not isinstance(value, str) or (is_ready and form.mark):
-        return str(value)
-    written: str = pl.select(form.quoted(pl.lit(value))).item()
+    return _of_text(value, how) if isinstance(value, str) else str(value)
+
+
+@lru_cache(maxsize=4096)
+def _of_text(text: str, how: Cell) -> str:
+    written: str = pl.select(how(pl.lit(text))).item()
     return written
 
 
@@ -141,9 +152,23 @@ def json_text(text: pl.Expr) -> pl.Expr:
     return pl.when(text.is_not_null()).then(encoded.str.slice(4, encoded.str.len_chars() - 5))
 
 
+def _as_it_is(text: pl.Expr) -> pl.Expr:
+    return text
+
+
 def _csv(text: pl.Expr) -> pl.Expr:
-    quoted = '"' + text.str.replace_all('"', '""', literal=True) + '"'
-    return pl.when(text.str.contains(r'[",\r\n]|^$')).then(quoted).otherwise(text)
+    return pl.when(text.str.contains(r'[",\r\n]|^$')).then(_in_quotes(text)).otherwise(text)
+
+
+def _in_quotes(text: pl.Expr) -> pl.Expr:
+    return pl.concat_str(pl.lit('"'), text.str.replace_all('"', '""', literal=True), pl.lit('"'))
+
+
+def joined(lines: pl.Series) -> bytes:
+    """All lines in bytes."""
+    # As a text they would be decoded, only to be encoded again.
+    block: bytes = lines.str.join("").cast(pl.Binary).item()
+    return block
 
 
 def line_of(document: object) -> bytes:

@@ -17,7 +17,7 @@ from medpay_cli.findings import COLUMNS, ERROR, FileVerdict, Outcome
 from medpay_cli.frames import same
 from medpay_cli.parallel import in_order
 from medpay_cli.reports import Style
-from medpay_cli.reports.lines import COLUMN, LITERAL, Form, Piece, line_of, lines, of_csv, of_json
+from medpay_cli.reports.lines import COLUMN, LITERAL, Form, Piece, joined, line_of, lines, of_csv, of_json
 
 Chosen = Callable[[pl.DataFrame], pl.DataFrame]
 HIDDEN = "***"
@@ -77,11 +77,7 @@ def _write_all(
 
     def made(found: pl.DataFrame) -> bytes:
         parts = [line(part) for part in _parts(chosen(found), outcome, style)]
-        if not parts:
-            return b""
-        ordered = parts[0] if len(parts) == 1 else pl.concat(parts).sort(_ORDER)
-        text: str = ordered.select(pl.col("line").str.join("")).item()
-        return text.encode()
+        return joined(_in_order(parts)["line"]) if parts else b""
 
     for block in in_order(partial(made, found) for found in outcome.findings.frames()):
         out.write(block)
@@ -130,10 +126,14 @@ def worded(found: pl.DataFrame, outcome: Outcome, style: Style, *, people: bool 
     ]
     if not told:
         return found.with_columns(message=pl.lit(None, pl.String)).select(COLUMNS)
-    return (told[0] if len(told) == 1 else pl.concat(told).sort(_ORDER)).select(COLUMNS)
+    return _in_order(told).select(COLUMNS)
 
 
 _ORDER = "\x1forder"
+
+
+def _in_order(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    return parts[0] if len(parts) == 1 else pl.concat(parts).sort(_ORDER)
 
 
 def _said(piece: Piece) -> pl.Expr:
@@ -153,13 +153,11 @@ def _parts(found: pl.DataFrame, outcome: Outcome, style: Style, *, people: bool 
 
 def _part(rows: pl.DataFrame, outcome: Outcome, style: Style, hidden: list[str]) -> _Part:
     code, name = rows["code"][0], rows["field"][0]
-    value = pl.col("value")
-    shown = masked_value(value) if name in hidden else value
-    if name in hidden and outcome.sensitivity[name] == "direct":
-        shown = pl.lit(HIDDEN)
-    elif name in outcome.plain and not style.show_values:
-        shown = pl.when(value.str.contains(PERSONAL)).then(pl.lit(HIDDEN)).otherwise(shown)
-    masked = rows.with_columns(value=pl.when(value.is_not_null()).then(shown), key=_masked_key(hidden))
+    is_plain = name in outcome.plain and not style.show_values
+    masked = rows.with_columns(
+        _masked(rows["value"], outcome.sensitivity[name] if name in hidden else None, is_plain=is_plain),
+        _masked_key(rows["key"], hidden),
+    )
     titles = outcome.titles.get(name)
     known = {"{field}": name or "-", "{title}": (titles[style.lang == "en"] if titles else name) or "-"}
     template = findings.rule(code)["message"][style.lang]
@@ -171,12 +169,22 @@ def _part(rows: pl.DataFrame, outcome: Outcome, style: Style, hidden: list[str])
     return _Part(masked, pieces)
 
 
-def _masked_key(hidden: list[str]) -> pl.Expr:
+def _masked(values: pl.Series, level: str | None, *, is_plain: bool) -> pl.Expr:
+    """The values of a field that is hidden at its `level`, or of one in which nothing personal should stand."""
+    value = pl.col("value")
+    shown = value if level is None else pl.lit(HIDDEN) if level == "direct" else masked_value(value)
+    if is_plain and level != "direct" and values.str.contains(PERSONAL).any():
+        shown = pl.when(value.str.contains(PERSONAL)).then(pl.lit(HIDDEN)).otherwise(shown)
+    return value if shown is value else pl.when(value.is_not_null()).then(shown).alias("value")
+
+
+def _masked_key(keys: pl.Series, hidden: list[str]) -> pl.Expr:
     """The key without the values of hidden fields that are part of it."""
     key = pl.col("key")
     for name in hidden:
-        named = re.escape(json.dumps(name, ensure_ascii=False))
-        key = key.str.replace_all(rf'({named}:)"(?:[^"\\]|\\.)*"', f'${{1}}"{HIDDEN}"')
+        named = json.dumps(name, ensure_ascii=False) + ":"
+        if keys.str.contains(named, literal=True).any():
+            key = key.str.replace_all(rf'({re.escape(named)})"(?:[^"\\]|\\.)*"', f'${{1}}"{HIDDEN}"')
     return key
 
 
