@@ -107,8 +107,9 @@ def transform(
     reading = Binding(used, out, layout, dialect, to_dialect, given or {}, held, partner)
     taken = [reading.read(source, broken) for path in paths for source, broken in opened(Source.parse(path))]
     chosen = reading.target
-    for node in {node for one in taken for node in one.conversions}:
-        reject_across([one.conversions[node] for one in taken if node in one.conversions])
+    conversions = [of for one in taken for of in one.conversions.values()]
+    for node in {of.target.node for of in conversions}:
+        reject_across([of for of in conversions if of.target.node == node])
     result = _told(used, out, taken, chosen)
     if any(one.verdict.verdict == NOT_JUDGED for taking in taken for one in taking.judgements):
         return replace(result, incomplete="not_judged")
