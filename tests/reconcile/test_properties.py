@@ -313,7 +313,7 @@ def hold(claim: Callable[[Any], None], examples: int, cases: st.SearchStrategy[A
 
 def fewer(examples: int, engine: str) -> int:
     """Spark takes seconds for each."""
-    return examples // 15 if engine == "spark" else examples
+    return max(1, examples // 60) if engine == "spark" else examples
 
 
 @often(60, 1_200)
