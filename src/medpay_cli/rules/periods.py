@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
+from medpay_cli import config
 from medpay_cli.rules import EXPECTED
 from medpay_cli.rules.sentences import is_code
 from medpay_cli.rules.together import NUMBER, together
@@ -30,12 +31,17 @@ def _day(name: str) -> pl.Expr:
     return pl.col(name).str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
 
 
-def _overlapping(of: Sequence[str], *, flagged: bool, is_inclusive: bool) -> Callable[..., pl.LazyFrame]:
+def _overlapping(
+    of: Sequence[str], key: Sequence[str], *, flagged: bool, is_inclusive: bool
+) -> Callable[..., pl.LazyFrame]:
     """The records that begin before an earlier one of the same has ended."""
 
     def judge(**frames: pl.LazyFrame) -> pl.LazyFrame:
         frame = next(iter(frames.values()))
-        held = frame.filter(is_code("vali_flag", "1")) if flagged else frame
+        is_keyed = pl.all_horizontal(pl.col(name).is_not_null() for name in key)
+        # A repeated key is told as such.
+        once = frame.filter(~is_keyed | (pl.col(NUMBER) == pl.col(NUMBER).min().over(key)))
+        held = once.filter(is_code("vali_flag", "1")) if flagged else once
         begins, earlier = pl.col("begndate"), pl.col(_LAST)
         last = pl.col("enddate").cum_max().shift(1).over(of, order_by=["begndate", NUMBER])
         return (
@@ -50,8 +56,9 @@ def _overlapping(of: Sequence[str], *, flagged: bool, is_inclusive: bool) -> Cal
 
 
 for _kind, _of in OF.items():
-    _columns = (*_of, *DAYS, *(("vali_flag",) if _kind in FLAGGED else ()))
+    _key = tuple(config.load(config.LAYOUT, _kind)["x-key"])
+    _columns = tuple(dict.fromkeys((*_of, *DAYS, *_key, *(("vali_flag",) if _kind in FLAGGED else ()))))
     for _said in ("inclusive", "exclusive"):
         together("B323", "begndate", conventions={"enddate": _said}, **{_kind: _columns})(
-            _overlapping(_of, flagged=_kind in FLAGGED, is_inclusive=_said == "inclusive")
+            _overlapping(_of, _key, flagged=_kind in FLAGGED, is_inclusive=_said == "inclusive")
         )
