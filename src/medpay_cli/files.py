@@ -165,8 +165,8 @@ class _Named(io.FileIO):
         return written
 
     def _send(self) -> None:
-        # The kernel begins to write what is new, forgets what is written, and nobody waits: fsync finds little to do, and
-        # a large report takes no memory from others. New pages cost a virtual machine ten times what used ones do.
+        # The kernel begins to write what is new, forgets what is written, and nobody waits: fsync finds little to do,
+        # and a large report takes no memory from others. New pages cost a virtual machine ten times what used ones do.
         if hasattr(os, "posix_fadvise"):
             with contextlib.suppress(OSError):
                 os.posix_fadvise(self.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
