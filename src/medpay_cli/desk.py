@@ -274,7 +274,8 @@ class Desk(Generic[T]):
             if frames:
                 ordered = frames[0] if len(frames) == 1 else pl.concat(frames).sort(*ORDER, maintain_order=True)
                 counted = [one for frame in frames for one in findings.counts(frame)]
-                yield Some.of(ordered.with_columns(**place), counted, are_many=self.made.findings.are_many)
+                are_many = step < most or self.made.findings.are_many
+                yield Some.of(ordered.with_columns(**place), counted, are_many=are_many)
 
     def _weighed(self, one: Violation) -> list[Violation]:
         """What it is to this partner, and which of it somebody answers for."""
