@@ -9,6 +9,7 @@ import io
 import os
 import re
 import secrets
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -68,6 +69,40 @@ def spool(held: int = 64 << 20) -> BinaryIO:
 
 
 @contextlib.contextmanager
+def workspace(parent: Path | None = None) -> Iterator[Path]:
+    """A folder for files that another program opens by name, 0700; removed at the end, or by a later run if we are
+    killed. Raises StorageError."""
+    place = parent or Path(tempfile.gettempdir())
+    with storage(place):
+        _sweep_workspaces(place)
+        while True:
+            folder = Path(tempfile.mkdtemp(prefix="medpay-", suffix=".work", dir=place))
+            handle = os.open(folder, os.O_RDONLY)
+            with contextlib.suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if folder.is_dir():
+                break
+            os.close(handle)  # swept by another run before the lock held
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(handle)
+
+
+def _sweep_workspaces(place: Path) -> None:
+    """Remove the folders of our own that no living run has locked."""
+    for other in place.glob("medpay-*.work"):
+        with contextlib.suppress(OSError):
+            handle = os.open(other, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(other, ignore_errors=True)
+            finally:
+                os.close(handle)
+
+
+@contextlib.contextmanager
 def whole(path: Path) -> Iterator[BinaryIO]:
     """Write `path` so that it is seen whole or not at all. Raises what `together` raises."""
     with together(path) as (out,):
@@ -97,11 +132,14 @@ def together(*paths: Path) -> Iterator[list[BinaryIO]]:
 
 
 def check_targets(targets: Iterable[Path], inputs: Iterable[str] = ()) -> None:
-    """Refuse a target that is an input, one for two outputs, and one without a folder. Raises MedpayError."""
+    """Refuse a target that is an input or a file in one, one for two outputs, and one without a folder.
+
+    Raises MedpayError.
+    """
     taken = {_identity(Path(Source.parse(text).path)) for text in inputs if text != "-"}
     for path in targets:
         if not _is_device(path):
-            if _identity(path) in taken:
+            if taken & {_identity(path), _identity(path.parent)}:
                 raise MedpayError("same_file", path=path)
             if not path.parent.is_dir():
                 raise MedpayError("cannot_write", path=path, reason=os.strerror(errno.ENOENT))
@@ -127,8 +165,8 @@ class _Named(io.FileIO):
         return written
 
     def _send(self) -> None:
-        # The kernel begins to write what is new and forgets what is written. Nobody waits, fsync finds little to do,
-        # and a large report takes no memory from others: new pages cost a virtual machine ten times what used ones do.
+        # The kernel begins to write what is new, forgets what is written, and nobody waits: fsync finds little to do,
+        # and a large report takes no memory from others. New pages cost a virtual machine ten times what used ones do.
         if hasattr(os, "posix_fadvise"):
             with contextlib.suppress(OSError):
                 os.posix_fadvise(self.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
@@ -238,6 +276,17 @@ def storage(path: Path) -> Iterator[None]:
         if err.errno in (errno.EPIPE, None):
             raise
         raise StorageError("cannot_write", path=path, reason=err.strerror) from err
+
+
+@contextlib.contextmanager
+def reading(path: Path | str) -> Iterator[None]:
+    """Name `path` where it cannot be read (a failing disk, a permission, a file that is gone). Raises StorageError."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # somebody else's: nothing is written to what is read
+    except OSError as err:
+        raise StorageError("cannot_read", path=path, reason=err.strerror or type(err).__name__) from err
 
 
 def shown(path: str) -> str:
