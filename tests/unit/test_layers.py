@@ -32,6 +32,7 @@ ONLY_IN = {
     "numpy": {
         "characters",
         "converting",
+        "desk",
         "formats",
         "grouping",
         "judging",
