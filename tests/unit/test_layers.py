@@ -1,6 +1,7 @@
 """Imports point downwards only; heavy libraries stay where they belong."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,13 @@ ONLY_IN = {
 }
 
 
+@cache
 def modules():
+    """Every module with its tree, by name."""
+    return dict(_parsed())
+
+
+def _parsed():
     for path in sorted(SRC.rglob("*.py")):
         name = ".".join(path.relative_to(SRC).with_suffix("").parts).removesuffix(".__init__")
         yield name, ast.parse(path.read_text(encoding="utf-8"))
@@ -73,9 +80,9 @@ def imported(tree):
                 yield node.module
 
 
-@pytest.mark.parametrize("name", [name for name, _ in modules() if name != "__init__"])
+@pytest.mark.parametrize("name", [name for name in modules() if name != "__init__"])
 def test_imports_point_downwards(name):
-    tree = dict(modules())[name]
+    tree = modules()[name]
     here = name.split(".")[0]
     others = {
         parts[1] for parts in (one.split(".") for one in imported(tree)) if parts[0] == "medpay_cli" and parts[1:]
@@ -90,11 +97,11 @@ def test_imports_point_downwards(name):
 
 @pytest.mark.parametrize("library", ONLY_IN)
 def test_a_library_stays_in_its_modules(library):
-    users = {name for name, tree in modules() if library in {one.split(".")[0] for one in imported(tree)}}
+    users = {name for name, tree in modules().items() if library in {one.split(".")[0] for one in imported(tree)}}
     assert {
         user for user in users if user not in ONLY_IN[library] and user.split(".")[0] not in ONLY_IN[library]
     } == set()
 
 
 def test_every_module_has_a_row():
-    assert {name.split(".")[0] for name, _ in modules()} - {"__init__"} == set(LEVEL)
+    assert {name.split(".")[0] for name in modules()} - {"__init__"} == set(LEVEL)
