@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 import polars as pl
-from first_cut import measured
+from processes import measured
 
 from medpay_cli import layouts
 

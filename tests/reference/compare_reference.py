@@ -77,7 +77,15 @@ TABLES: dict[str, tuple[Table, ...]] = {
     "ledger_result.v1": (("3202_result_file", "out", "(file)"),),
 }
 # Made by us from prose: no table to hold them against.
-OURS = {"price_item.v1", "institution.v1", "online_visit.v1", "prescription.v1", "product.v1", "bank_line.v1"}
+OURS = {
+    "price_item.v1",
+    "price_list.v1",
+    "institution.v1",
+    "online_visit.v1",
+    "prescription.v1",
+    "product.v1",
+    "bank_line.v1",
+}
 
 NUMBERS = ("数值型", "decimal", "int", "number")
 DAYS = {"日期型": "date", "date": "date", "日期时间型": "datetime", "datetime": "datetime"}
