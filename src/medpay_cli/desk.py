@@ -36,9 +36,6 @@ STOPPING = {"F204", "F205"}
 CUT_OFF, UNDECODABLE = "F206", "F102"
 REPEATED, NOT_UNIQUE = "B101", "B102"
 FINDINGS_AT_ONCE = 200_000
-EMPTY = "F208"
-EXPIRED = "B901"
-LACKING = "B902"
 
 Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 Whole = np.ndarray[tuple[int], np.dtype[np.uint64]]
@@ -507,6 +504,7 @@ def blank(source: Input, layout: Layout, dialect: Dialect, node: str | None = No
 
 
 def key_of(layout: Layout) -> pl.Expr:
+    """The key of a record as JSON."""
     return pl.struct(layout.key).struct.json_encode() if layout.key else pl.lit(None, pl.String)
 
 
@@ -522,6 +520,7 @@ def declared_of(batch: Batch, layout: Layout) -> Iterator[Declared]:
 
 
 def file_of(verdict: FileVerdict) -> pl.DataFrame:
+    """One row: the file of a verdict."""
     return pl.DataFrame({"file": [verdict.path], "member": [verdict.member]}, {"file": pl.String, "member": pl.String})
 
 
@@ -537,4 +536,5 @@ def stop(made: Judgement[T], err: ReadError) -> None:
 
 
 def added(sums: dict[str, Decimal], more: dict[str, Decimal]) -> dict[str, Decimal]:
+    """Sums, and what is added to them."""
     return {name: money.total((amount, more.get(name))) for name, amount in sums.items()}

@@ -90,9 +90,10 @@ def judge_parts(
     own_terms = terms if is_whole else terms.of_a_part
     parts = [_read(source, measures, dialect, also, own_terms, into) for source in sources]
     _reject_repeated(parts, lambda number: _readable(sources[number], dialect, parts[number]))
-    for part in parts:
+    for source, part in zip(sources, parts, strict=True):
         if not terms.at_most and all(desk.made.verdict.verdict != NOT_JUDGED for desk in part):
-            held.judge(part)
+            with _readable(source, dialect, part):
+                held.judge(part)
         for desk in part if terms.profile.not_judged == ERROR else ():
             _tell_not_judged(desk.made)
         own = part[0].declared if not terms.at_most else ()

@@ -10,7 +10,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "reading"))
 from case_files import CASES, named, write
-from medpay_command import judged
+from medpay_command import judged, medpay
 
 from medpay_cli import config
 from medpay_cli.rules import together
@@ -60,3 +60,16 @@ def test_every_rule_has_cases_of_each_sort(code):
     assert any("also" in case for case in cases), "no case of a value that its layout refuses"
     if len(one.kinds) > 1:
         assert any(case.get("not_judged") and not set(one.kinds) <= set(case) for case in cases), "no missing kind"
+
+
+def test_a_file_that_changes_before_its_wrong_records_are_read_again_is_not_judged(tmp_path, monkeypatch):
+    path = write(tmp_path, "commercial_claim_line", "claim_no,line_no\nC1,2\n")
+    told = together.judged
+
+    def changing(*given):
+        path.write_bytes(path.read_bytes() + b"\n")
+        return told(*given)
+
+    monkeypatch.setattr(together, "judged", changing)
+    answer = medpay("validate", path, "--dialect", "csv:commercial_claim_line", "--select", "B315", "--format", "json")
+    assert (answer.exit_code, [one["code"] for one in answer.json["findings"]]) == (3, ["F215"])
