@@ -288,15 +288,17 @@ class Desk(Generic[T]):
 
     def _waived(self, code: str, name: str) -> pl.Expr | None:
         """Which records' findings somebody answers for, by their keys; None where nobody does."""
-        covering = [one for one in self._terms.waivers if one.until >= self._terms.as_of]
-        covering = [one for one in covering if one.covers(code, name, self.source.path)]
+        known = set(self.layout.key)
+        covering = [
+            one
+            for one in self._terms.waivers
+            if one.until >= self._terms.as_of and one.covers(code, name, self.source.path) and one.key.keys() <= known
+        ]
         if not covering:
             return None
-        known = set(self.layout.key)
         return pl.any_horizontal(
             pl.all_horizontal(pl.lit(value=True), *(pl.col(part) == text for part, text in one.key.items()))
             for one in covering
-            if one.key.keys() <= known
         ).fill_null(value=False)
 
     def _told(self, batch: Batch, one: Violation, rows: pl.DataFrame) -> pl.DataFrame:

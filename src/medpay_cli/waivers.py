@@ -39,7 +39,10 @@ def load(path: Path) -> tuple[Waiver, ...]:
     config.check(document, "waivers.schema.json", str(path))
     known = config.names(config.RULE)
     waivers = tuple(Waiver(**one) for one in document["waivers"])
-    for one in waivers:
+    for number, one in enumerate(waivers):
+        if type(one.until) is not date:  # a time is a date too
+            place, reason = f"waivers/{number}/until", f"{one.until!r}: TOML date, 2026-12-31"
+            raise MedpayError("not_allowed", path=path, place=place, reason=reason)
         if one.code not in known:
             raise MedpayError("unknown_code", option=f"{path} code", code=one.code)
         if not one.code.startswith(WAIVABLE) or config.load(config.RULE, one.code).get("always"):
