@@ -164,11 +164,15 @@ def _in_quotes(text: pl.Expr) -> pl.Expr:
     return pl.concat_str(pl.lit('"'), text.str.replace_all('"', '""', literal=True), pl.lit('"'))
 
 
-def joined(lines: pl.Series) -> bytes:
-    """All lines in bytes."""
+AT_ONCE = 16_384
+
+
+def joined(lines: pl.Series) -> list[bytes]:
+    """All lines in bytes, some thousand at a time: larger blocks would be new memory each."""
     # As a text they would be decoded, only to be encoded again.
-    block: bytes = lines.str.join("").cast(pl.Binary).item()
-    return block
+    return [
+        lines.slice(first, AT_ONCE).str.join("").cast(pl.Binary).item() for first in range(0, len(lines), AT_ONCE)
+    ]
 
 
 def line_of(document: object) -> bytes:
