@@ -164,15 +164,11 @@ def _in_quotes(text: pl.Expr) -> pl.Expr:
     return pl.concat_str(pl.lit('"'), text.str.replace_all('"', '""', literal=True), pl.lit('"'))
 
 
-AT_ONCE = 16_384
-
-
-def joined(lines: pl.Series) -> list[bytes]:
-    """All lines in bytes, some thousand at a time: larger blocks would be new memory each."""
+def joined(lines: pl.Series) -> bytes:
+    """All lines in bytes."""
     # As a text they would be decoded, only to be encoded again.
-    return [
-        lines.slice(first, AT_ONCE).str.join("").cast(pl.Binary).item() for first in range(0, len(lines), AT_ONCE)
-    ]
+    block: bytes = lines.str.join("").cast(pl.Binary).item()
+    return block
 
 
 def line_of(document: object) -> bytes:

@@ -75,12 +75,12 @@ def _write_all(
         rows = part.rows.with_columns(type=pl.lit("finding"))
         return rows.select(_ORDER, lines(rows, cells, {"message": part.message}, "key", form, end).alias("line"))
 
-    def made(found: pl.DataFrame) -> list[bytes]:
+    def made(found: pl.DataFrame) -> bytes:
         parts = [line(part) for part in _parts(chosen(found), outcome, style)]
-        return joined(_in_order(parts)["line"]) if parts else []
+        return joined(_in_order(parts)["line"]) if parts else b""
 
     for block in in_order(partial(made, found) for found in outcome.findings.frames()):
-        out.writelines(block)
+        out.write(block)
 
 
 WHY = ("row", "line", "code", "field", "message")
