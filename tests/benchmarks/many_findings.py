@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import polars as pl
-from processes import asked, compared
+from processes import asked, compared, measured
 
 SHARES = {"0": 0.0, "1": 0.01, "100": 1.0}
 
@@ -48,18 +48,20 @@ def main():
         generate(folder, given.records)
     validate = [sys.executable, "-m", "medpay_cli", "validate", "--dialect", "nhsa-3202-upload"]
     commands = {f"{name} % wrong": [*validate, str(folder / f"{name}.txt")] for name in ("100", "1")}
-    for form in ("parquet", "csv", "ndjson"):
-        target = folder / f"found.{form}"
+    targets = {form: folder / f"found.{form}" for form in ("parquet", "csv", "ndjson")}
+    for form, target in targets.items():
         commands[f"100 %, {form}"] = [*validate, str(folder / "100.txt"), "--output", f"{form}:{target}"]
     commands["clean"] = [*validate, str(folder / "0.txt")]
-    compared(f"{given.records:,} records", commands, given.runs)
-    for form in ("parquet", "csv", "ndjson"):
-        target = folder / f"found.{form}"
+    compared(f"{given.records:,} records", commands, given.runs, targets.values())
+    for form, target in targets.items():
+        measured(commands[f"100 %, {form}"], (1,))
         if form == "parquet":
             found = pl.scan_parquet(target).select(pl.len()).collect().item()
         else:
-            with target.open("rb") as file:  # one line more: a header, or a summary
-                found = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b"")) - 1
+            with target.open("rb") as lines:
+                found = sum(1 for _ in lines) - 1  # a header, or the summary
+        if found != given.records:
+            raise SystemExit(f"{target}: {found} findings of {given.records}")
         print(f"{target.name}: {found:,} findings, {target.stat().st_size / 1e6:,.0f} MB")
 
 

@@ -35,22 +35,24 @@ def measured(command, permitted=(0,)):
     return figures
 
 
-def medians(commands, runs, permitted=(0,)):
-    """The median seconds, CPU seconds and peak of each command, run in turn."""
+def medians(commands, runs, permitted=(0,), made=()):
+    """Median seconds, CPU seconds and peak of each command, run in turn; what they have `made` is removed before."""
     found = {name: [] for name in commands}
     for _ in range(runs):
         for name, command in commands.items():
+            for path in made:
+                path.unlink(missing_ok=True)
             found[name].append(measured(command, permitted))
     return {name: [statistics.median(column) for column in zip(*rows, strict=True)] for name, rows in found.items()}
 
 
-def compared(title, commands, runs):
+def compared(title, commands, runs, made=()):
     """Run the commands in turn, the first once more to warm up, and print their medians beside the last one's.
 
     Findings and differences (exit 1) are no failure.
     """
     measured(next(iter(commands.values())), (0, 1))
-    found = medians(commands, runs, (0, 1))
+    found = medians(commands, runs, (0, 1), made)
     base = found[list(commands)[-1]][0]
     for name, (wall, cpu, peak) in found.items():
         print(f"{title:<24} {name:<16} {wall:7.2f} s {cpu:7.2f} s cpu {peak:7.0f} MiB {wall / base:6.2f} x")
