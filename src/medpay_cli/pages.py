@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from medpay_cli import config, dialects, layouts, mappings, messages
 from medpay_cli.config import Document, Kind
 from medpay_cli.layouts import Field
+from medpay_cli.mappings.plans import WAYS, Plan
 from medpay_cli.messages import Language
-from medpay_cli.plans import WAYS, Plan
 
 
 def listed(kind: Kind, lang: Language) -> list[tuple[str, str]]:

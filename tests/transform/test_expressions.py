@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 import polars as pl
 import pytest
 
-from medpay_cli.expressions import TEXT, InexactError, Kind, formula, typed_as
+from medpay_cli.mappings.expressions import TEXT, InexactError, Kind, formula, typed_as
 
 KINDS = {
     "amount": Kind("amount", 14, 2),

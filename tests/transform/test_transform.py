@@ -213,7 +213,7 @@ def test_parts_of_such_a_size(tmp_path):
 
 
 def test_a_part_is_filled_where_there_is_room(tmp_path, monkeypatch):
-    monkeypatch.setattr("medpay_cli.publishing.GUESS", 10)
+    monkeypatch.setattr("medpay_cli.transform.publishing.GUESS", 10)
     answer = transformed(folder(tmp_path, bills(400)), "--split-size", "4K")
     sizes = [one["bytes"] for one in answer.json["written"]]
     assert (max(sizes) <= 4096, min(sizes[:-1]) > 2400, sum(one["records"] for one in answer.json["written"])) == (

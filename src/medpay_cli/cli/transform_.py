@@ -47,8 +47,8 @@ def command(
     a record of either end has an error.
     """
     from medpay_cli.judging import Terms
-    from medpay_cli.publishing import Limit
     from medpay_cli.transform import transform
+    from medpay_cli.transform.publishing import Limit
 
     if split_rows is not None and split_size is not None:
         raise MedpayError("one_split")

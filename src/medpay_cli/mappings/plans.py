@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from medpay_cli import layouts
 from medpay_cli.config import Document
 from medpay_cli.errors import MedpayError
-from medpay_cli.expressions import MOST_DIGITS, TEXT, Formula, InexactError, Kind, Kinds, formula, kinds_of
 from medpay_cli.layouts import Field, Layout
+from medpay_cli.mappings.expressions import MOST_DIGITS, TEXT, Formula, InexactError, Kind, Kinds, formula, kinds_of
 
 # How a target column is covered, in the order in which `show` tells them.
 EXPRESSION, CODES, CONSTANT, ASKED, EMPTY = "expression", "codes", "constant", "asked", "empty"

@@ -15,8 +15,8 @@ from medpay_cli.findings import ERROR
 from medpay_cli.formats import LINE, ROW, Batch
 from medpay_cli.formats.archive import Input
 from medpay_cli.judging import FOUND, VALID, Desk, Judgement, Measure, Terms, reject_repeated
-from medpay_cli.mapped import mapped
-from medpay_cli.plans import RECORDS, Plan
+from medpay_cli.mappings.plans import RECORDS, Plan
+from medpay_cli.transform.mapped import mapped
 
 # So many frames of groups are held before they become one.
 AT_ONCE = 64

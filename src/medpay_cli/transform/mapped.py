@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from medpay_cli import findings
-from medpay_cli.expressions import Formula, typed_as
 from medpay_cli.formats import LINE, ROW, Batch
-from medpay_cli.plans import Column, Plan
+from medpay_cli.mappings.expressions import Formula, typed_as
+from medpay_cli.mappings.plans import Column, Plan
 
 UNMAPPED, REPAIRED = "M101", "M103"
 # So many codes of a table are named in a finding.

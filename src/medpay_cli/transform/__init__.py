@@ -11,19 +11,7 @@ from typing import BinaryIO
 
 import polars as pl
 
-from medpay_cli import (
-    files,
-    formats,
-    grouping,
-    mappings,
-    money,
-    nesting,
-    publishing,
-    reports,
-    separating,
-)  # fmt: skip
-from medpay_cli.binding import Binding, Chosen, Taken
-from medpay_cli.converting import Conservation, reject_across
+from medpay_cli import files, formats, mappings, money, reports, separating
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import InternalError, MedpayError
 from medpay_cli.files import Source
@@ -32,8 +20,11 @@ from medpay_cli.judging import NOT_JUDGED, Terms
 from medpay_cli.layouts import Field
 from medpay_cli.mappings import MappingFile
 from medpay_cli.partners import Partner
-from medpay_cli.publishing import Beside, Limit, Part
 from medpay_cli.reports import Style
+from medpay_cli.transform import grouping, nesting, publishing
+from medpay_cli.transform.binding import Binding, Chosen, Taken
+from medpay_cli.transform.converting import Conservation, reject_across
+from medpay_cli.transform.publishing import Beside, Limit, Part
 from medpay_cli.validate import exit_code, opened
 
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from medpay_cli import config, dialects, layouts, plans
+from medpay_cli import config, dialects, layouts
 from medpay_cli.config import Document
 from medpay_cli.errors import MedpayError
 from medpay_cli.layouts import Layout
+from medpay_cli.mappings import plans
+from medpay_cli.mappings.plans import Plan
 from medpay_cli.parts import Parts, fitted
-from medpay_cli.plans import Plan
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ from medpay_cli.formats.archive import Input
 from medpay_cli.frames import Frames, Packed, packed
 from medpay_cli.judging import FOUND, NOT_JUDGED, REPEATED, VALID, Desk, Judged, Judgement, Measure, Terms
 from medpay_cli.layouts import Layout
-from medpay_cli.mapped import mapped
-from medpay_cli.plans import Plan
+from medpay_cli.mappings.plans import Plan
 from medpay_cli.repeats import CANDIDATE_ROW, MARK, Candidates, Flags, Keys, Times, Words
+from medpay_cli.transform.mapped import mapped
 
 UNFILLED = "M102"
 Sums = dict[str, Decimal]

@@ -7,16 +7,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from medpay_cli import dialects, judging, layouts, plans, publishing, recognition
-from medpay_cli.converting import Conversion, Target, convert
+from medpay_cli import dialects, judging, layouts, recognition
 from medpay_cli.dialects import Dialect, Node
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.formats.archive import Input
 from medpay_cli.judging import Judgement, Terms
 from medpay_cli.layouts import Layout
-from medpay_cli.mappings import MappingFile
+from medpay_cli.mappings import MappingFile, plans
 from medpay_cli.partners import Partner
 from medpay_cli.parts import Parts, fitted
+from medpay_cli.transform import publishing
+from medpay_cli.transform.converting import Conversion, Target, convert
 from medpay_cli.validate import NO_DIALECT, NO_LAYOUT, named
 
 
