@@ -18,6 +18,7 @@ from medpay_cli.control import Declared
 from medpay_cli.dialects import RECORDS, Dialect
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.findings import ERROR, FileVerdict, Findings, Some
+from medpay_cli.fingerprints import Flags, Words
 from medpay_cli.formats import LINE, PATH, ROW, Batch, LineKind, lines
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.text.header import named, split_counts
@@ -39,7 +40,6 @@ FINDINGS_AT_ONCE = 200_000
 
 Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 Whole = np.ndarray[tuple[int], np.dtype[np.uint64]]
-Flags = repeats.Flags
 Again = Callable[[Flags], Iterator[pl.DataFrame]]
 Also = Callable[[Batch, Flagged, pl.DataFrame, Flags], T]
 
@@ -126,7 +126,7 @@ class Judged(Generic[T]):
     totals: dict[str, Decimal]
     rejected_totals: dict[str, Decimal]
     kinds: Bytes
-    keys: list[repeats.Words]
+    keys: list[Words]
     unjudged: dict[str, int]
     gathered: pl.DataFrame | None
     also: T
@@ -239,7 +239,7 @@ class Desk(Generic[T]):
             also=self._also(batch, flagged, amounts, fine),
         )
 
-    def _fingerprints(self, batch: Batch, rows: Whole) -> Iterator[repeats.Words]:
+    def _fingerprints(self, batch: Batch, rows: Whole) -> Iterator[Words]:
         """Of each of the keys one for every record; 0 for one that does not fit."""
         for _, keys in self.keys:
             words = np.zeros(batch.records, np.uint64)
@@ -372,7 +372,7 @@ class Desk(Generic[T]):
         elif found.count(ERROR):
             verdict.verdict = FOUND
 
-    def gather(self, wanted: Flags, marks: repeats.Words, gathered: Candidates) -> None:
+    def gather(self, wanted: Flags, marks: Words, gathered: Candidates) -> None:
         """Read the wanted records again and put them among the candidates."""
         rejected = lines.rejected(self.made.lines)
         gathered.begin(self.made.verdict.records)
@@ -395,7 +395,7 @@ class Desk(Generic[T]):
         if self.made.verdict.verdict == VALID and self.made.findings.count(ERROR):
             self.made.verdict.verdict = FOUND
 
-    def _again(self, wanted: repeats.Flags) -> Iterator[pl.DataFrame]:
+    def _again(self, wanted: Flags) -> Iterator[pl.DataFrame]:
         dialect = self.dialect
         if self.width is not None and not dialect.header:
             dialect = replace(dialect, widths=(self.width,))

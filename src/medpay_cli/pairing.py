@@ -6,6 +6,7 @@ import contextlib
 import io
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -14,10 +15,11 @@ import polars as pl
 from medpay_cli import engines, matching, money, screening
 from medpay_cli.engines import Cluster, Engine, Spill
 from medpay_cli.errors import InternalError
+from medpay_cli.fingerprints import Flags
 from medpay_cli.frames import Frames
 from medpay_cli.matching import MATCHED, SIDES, ClassSums, Compared, Matched
 from medpay_cli.recipes import Recipe
-from medpay_cli.screening import Flags, Screen
+from medpay_cli.screening import Screen
 from medpay_cli.sides import ReadSide, Take
 
 # Bytes of memory: what reading takes whatever the size, what screening takes of each record, what matching does.
@@ -123,12 +125,12 @@ def _on_polars(ours: ReadSide, theirs: ReadSide, on: Compared, screen: Screen, r
     is_screened = ours.decimals == theirs.decimals and all(side.prints.is_whole for side in sides)
     wanted = screening.candidates(ours.prints, theirs.prints) if is_screened else every
     parts = _parts(wanted, room)
-    rests = [_Rest.of(side, some, on, screen, parts) for side, some in zip(sides, wanted, strict=True)]
+    rests = _rests(sides, wanted, on, screen, parts)
     aside, others = ((rest.records, rest.sums, rest.checksum) for rest in rests)
     if aside != others or not is_screened:
         if is_screened:  # the proof fails: exact matching takes over
             parts = _parts(every, room)
-            rests = [_Rest.of(side, some, on, screen, parts) for side, some in zip(sides, every, strict=True)]
+            rests = _rests(sides, every, on, screen, parts)
         if any(rest.records for rest in rests):
             raise InternalError("tie_out", what="records set aside", left=rests[0].records, right=rests[1].records)
     matched = Matched.nothing()
@@ -139,6 +141,14 @@ def _on_polars(ours: ReadSide, theirs: ReadSide, on: Compared, screen: Screen, r
             found = replace(found, listed=_alone(found.listed), several=_alone(found.several))
         matched = matched.and_of(found)
     return _with_clean(matched, rests[0])
+
+
+def _rests(
+    sides: tuple[ReadSide, ...], wanted: tuple[Flags, ...], on: Compared, screen: Screen, parts: int
+) -> list[_Rest]:
+    """What is left of each side; they are read at the same time, for each waits for its lines most of it."""
+    with ThreadPoolExecutor(len(sides)) as pool:
+        return list(pool.map(lambda side, some: _Rest.of(side, some, on, screen, parts), sides, wanted))
 
 
 def _alone(rows: pl.DataFrame) -> pl.DataFrame:

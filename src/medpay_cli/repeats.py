@@ -13,17 +13,15 @@ from io import SEEK_END
 import numpy as np
 import polars as pl
 
-from medpay_cli import files
+from medpay_cli import files, fingerprints
+from medpay_cli.fingerprints import Filter, Flags, Words
 from medpay_cli.frames import Frames
 
 # So many fingerprints are held at a time; more are looked at in several rounds.
 AT_ONCE = 12_000_000
-BITS = 24
 # Columns of a frame of candidates; no field of a layout can be called so.
 CANDIDATE_ROW, MARK = "\x1fcandidate", "\x1fmark"
 
-Words = np.ndarray[tuple[int], np.dtype[np.uint64]]
-Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 Times = np.ndarray[tuple[int], np.dtype[np.uint32]]
 
 
@@ -64,21 +62,25 @@ class Keys:
         for block in blocks:
             self.add(np.where(records[self.count : self.count + len(block)], np.uint64(0), block))
 
-    def repeated(self) -> Flags | None:
+    def repeated(self) -> Filter | None:
         """A filter that lets every repeated key through and few others; None where no key is repeated."""
-        found = np.zeros(1 << BITS, np.bool_)
         rounds = 1 + self.count // AT_ONCE
+        found = []
         for number in range(rounds):
             words = np.concatenate([_of_round(block, number, rounds) for block in self._blocks()])
-            words.sort()
-            twice = words[1:][(words[1:] == words[:-1]) & (words[1:] != 0)]
-            found[_top(twice)] = True
-        return found if found.any() else None
+            twice = fingerprints.repeated(words)
+            found.append(twice[twice != 0])
+        twice = np.concatenate(found)
+        if not len(twice):
+            return None
+        made = Filter(len(twice))
+        made.add(twice)
+        return made
 
-    def candidates(self, found: Flags) -> tuple[Flags, Words]:
+    def candidates(self, found: Filter) -> tuple[Flags, Words]:
         """Which records the filter lets through, and their fingerprints."""
         words = list(self._blocks())
-        wanted = [found[_top(block)] & (block != 0) for block in words]
+        wanted = [found.has(block) & (block != 0) for block in words]
         return np.concatenate(wanted), np.concatenate(
             [block[chosen] for block, chosen in zip(words, wanted, strict=True)]
         )
@@ -135,7 +137,3 @@ class Candidates:
 
 def _of_round(words: Words, number: int, rounds: int) -> Words:
     return words if rounds == 1 else words[(words >> np.uint64(1)) % np.uint64(rounds) == number]
-
-
-def _top(words: Words) -> Words:
-    return words >> np.uint64(64 - BITS)

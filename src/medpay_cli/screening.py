@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-Words = np.ndarray[tuple[int], np.dtype[np.uint64]]
-Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
+from medpay_cli import fingerprints
+from medpay_cli.fingerprints import Filter, Flags, Words
+
 Rows = np.ndarray[tuple[int], np.dtype[np.unsignedinteger[Any]]]
 States = np.ndarray[tuple[int], np.dtype[np.uint8]]
 # What a record is to the matching: left out (it cannot be read), without a whole key, or one that can be paired.
@@ -116,45 +117,36 @@ def candidates(ours: Prints, theirs: Prints) -> tuple[Flags, Flags]:
     Some more may be among them, but then all records of their key are.
     """
     sides = (ours, theirs)
-    with ThreadPoolExecutor(2) as pool:  # numpy sorts without the interpreter's lock
+    records = len(ours.keys) + len(theirs.keys)
+    with ThreadPoolExecutor(2) as pool:  # numpy works without the interpreter's lock
         sorting = [
-            pool.submit(_not_once_each, *(words[side.states == WHOLE] for side, words in zip(sides, both, strict=True)))
+            pool.submit(
+                fingerprints.not_once_each, *(_whole(side, words) for side, words in zip(sides, both, strict=True))
+            )
             for both in ((ours.keys, theirs.keys), (ours.contents, theirs.contents))
         ]
-        odd, other = (_Filter.of(task.result(), len(ours.keys) + len(theirs.keys)) for task in sorting)
-    # A record whose content is odd takes every record of its key with it.
-    for side in sides:
-        odd.add(side.keys[other.has(side.contents)])
-    mine, their_own = ((side.states == LONE) | ((side.states == WHOLE) & odd.has(side.keys)) for side in sides)
+        odd, other = (_filter(task.result(), records) for task in sorting)
+        # A record whose content is odd takes every record of its key with it.
+        for side, found in zip(sides, pool.map(other.has, (side.contents for side in sides)), strict=True):
+            odd.add(side.keys[found])
+        keys = pool.map(odd.has, (side.keys for side in sides))
+        mine, their_own = (
+            (side.states == LONE) | ((side.states == WHOLE) & found) for side, found in zip(sides, keys, strict=True)
+        )
     return mine, their_own
 
 
-class _Filter:
-    """Lets through all fingerprints that were put into it, and a few others."""
+def _whole(side: Prints, words: Words) -> Words:
+    """Those of records that can be paired."""
+    chosen = side.states == WHOLE
+    return words if chosen.all() else words[chosen]
 
-    # So many times as many places as fingerprints; more do not fit a processor's cache for long.
-    ROOM, LEAST, MOST = 32, 16, 28
 
-    def __init__(self, bits: int) -> None:
-        self._shift = np.uint64(64 - bits)
-        self._found = np.zeros(1 << bits, np.bool_)
-
-    @classmethod
-    def of(cls, words: Words, records: int) -> _Filter:
-        """With these in it, and room for the keys of as many odd contents, at most one per record."""
-        expected = min(2 * len(words), records) * cls.ROOM
-        made = cls(min(max(expected.bit_length(), cls.LEAST), cls.MOST))
-        made.add(words)
-        return made
-
-    def add(self, words: Words) -> None:
-        """Put fingerprints into it."""
-        self._found[words >> self._shift] = True
-
-    def has(self, words: Words) -> Flags:
-        """Which of them are let through."""
-        found: Flags = self._found[words >> self._shift]
-        return found
+def _filter(words: Words, records: int) -> Filter:
+    """With these in it, and room for the keys of as many odd contents, at most one per record."""
+    made = Filter(min(2 * len(words), records))
+    made.add(words)
+    return made
 
 
 def everything(side: Prints) -> Flags:
@@ -167,23 +159,3 @@ def _mixed(names: tuple[str, ...]) -> pl.Expr:
     """A fingerprint of some columns; UInt64 wraps, and each hash has a seed of its own."""
     mixed = [pl.col(name).hash(secrets.randbits(63)) for name in names]
     return reduce(operator.add, mixed)
-
-
-def _not_once_each(ours: Words, theirs: Words) -> Words:
-    """The fingerprints (but for the lowest bit) that do not stand exactly once on each side."""
-    one = np.uint64(1)
-    sorted_ = np.concatenate([ours & ~one, theirs | one])
-    sorted_.sort()
-    if len(sorted_) < 2:
-        return sorted_ | one
-    theirs_bit = (sorted_ & one).astype(bool)
-    sorted_ |= one
-    same = sorted_[:-1] == sorted_[1:]
-    pair = same & ~theirs_bit[:-1] & theirs_bit[1:]
-    pair[1:] &= ~same[:-1]
-    pair[:-1] &= ~same[1:]
-    clean = np.zeros(len(sorted_), bool)
-    clean[:-1] = pair
-    clean[1:] |= pair
-    odd: Words = sorted_[~clean]
-    return odd

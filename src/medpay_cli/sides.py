@@ -17,6 +17,7 @@ from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.files import Source
 from medpay_cli.findings import FileVerdict, Findings
+from medpay_cli.fingerprints import Flags
 from medpay_cli.formats import ROW, Batch, archive
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.encoding import agreed
@@ -27,7 +28,7 @@ from medpay_cli.matching import RECORDS
 from medpay_cli.partners import Partner
 from medpay_cli.parts import Parts, fitted
 from medpay_cli.recipes import Recipe, RecipeSide
-from medpay_cli.screening import LEFT_OUT, Flags, Prints
+from medpay_cli.screening import LEFT_OUT, Prints
 
 # An ad-hoc amount: up to 14 digits before the point, as many after it as are seen on either side, 2 to 6.
 AD_HOC_DIGITS, MOST_DECIMALS, LEAST_DECIMALS = 20, 6, 2

@@ -20,7 +20,7 @@ ROWS = (
     {"checks", "matching", "formats", "control", "parts", "rules"},
     {"screening", "repeats", "engines"},
     {"layouts", "dialects", "money", "identifiers", "characters"},
-    {"findings", "config", "files", "partners", "waivers", "frames", "parallel", "messages", "errors"},
+    {"findings", "config", "files", "partners", "waivers", "fingerprints", "frames", "parallel", "messages", "errors"},
 )
 LEVEL = {name: number for number, row in enumerate(ROWS) for name in row}
 ONLY_IN = {
@@ -30,6 +30,7 @@ ONLY_IN = {
     "numpy": {
         "characters",
         "desk",
+        "fingerprints",
         "formats",
         "judging",
         "repeats",

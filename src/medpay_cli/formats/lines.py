@@ -13,7 +13,8 @@ from medpay_cli import files
 from medpay_cli.errors import InternalError
 from medpay_cli.formats import LineKind
 
-BLOCK = 16 << 20
+# Larger blocks would be new memory each, which costs more than to look at them.
+BLOCK = 1 << 20
 # Below one line in so many, lines are copied one by one.
 SCATTERED = 16
 

@@ -18,13 +18,14 @@ from medpay_cli import findings, judging, money
 from medpay_cli.checks import Flagged
 from medpay_cli.dialects import Dialect
 from medpay_cli.findings import ERROR
+from medpay_cli.fingerprints import Flags, Words
 from medpay_cli.formats import LINE, ROW, Batch, LineKind, lines
 from medpay_cli.formats.archive import Input
 from medpay_cli.frames import Frames, Packed, packed
 from medpay_cli.judging import FOUND, NOT_JUDGED, REPEATED, VALID, Desk, Judged, Judgement, Measure, Terms
 from medpay_cli.layouts import Layout
 from medpay_cli.mappings.plans import Plan
-from medpay_cli.repeats import CANDIDATE_ROW, MARK, Candidates, Flags, Keys, Times, Words
+from medpay_cli.repeats import CANDIDATE_ROW, MARK, Candidates, Keys, Times
 from medpay_cli.transform.mapped import mapped
 
 UNFILLED = "M102"
