@@ -9,13 +9,19 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+import polars as pl
+
 from medpay_cli import messages, money
 from medpay_cli.formats.xlsx.sheets import MOST_ROWS
 from medpay_cli.formats.xlsx.writing import LEAST_WIDE, LOOKED_AT, MOST_WIDE, is_held, is_too_long
 
 # What XML cannot hold.
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# What is written cell by cell: beside that what looks like an escape or a rich text of Excel, and empty text.
+UNUSUAL = r"[\x00-\x1f\x{fffe}\x{ffff}]|_x[0-9A-Fa-f]{4}_|^<r>|^$"
 LONGEST = 8_000
+# So many rows are put together at a time.
+AT_ONCE = 20_000
 A4 = 9
 
 
@@ -90,6 +96,26 @@ class Sheets:
                 self._widen(column, cell)
         self._row += 1
 
+    def put_all(self, rows: pl.DataFrame) -> None:
+        """Every row of a frame: text, whole numbers, and amounts in a scale of their own."""
+        scales = [dtype.scale if isinstance(dtype, pl.Decimal) else None for dtype in rows.dtypes]
+        while rows.height:
+            # The first ones say how wide the columns are.
+            one_by_one = LOOKED_AT - self._row if self._row < LOOKED_AT else 0
+            room = MOST_ROWS - self._row
+            some = rows.head(min(one_by_one or AT_ONCE, room if room > 0 else 1))
+            rows = rows.slice(some.height)
+            if one_by_one or room <= 0 or not _is_plain(some):
+                for row in some.iter_rows():
+                    self.put(
+                        value if scale is None or value is None else Amount(value, scale)
+                        for value, scale in zip(row, scales, strict=True)
+                    )
+                continue
+            forms = [None if scale is None else self._form(scale) for scale in scales]
+            self._sheet.write_rows(self._row, some, forms, self._right)
+            self._row += some.height
+
     def finish(self) -> None:
         """The sheet is full."""
         for column, width in enumerate(self._widths):
@@ -113,3 +139,10 @@ class Sheets:
         if is_too_long(text):  # a cell has no room for it; it stands whole in csv and ndjson
             text = f"{text[:LONGEST]}… ({len(text):,})"
         self._sheet.write_string(self._row, column, text, form)
+
+
+def _is_plain(rows: pl.DataFrame) -> bool:
+    """Whether no text is long or has to be spelt another way."""
+    texts = [pl.col(name) for name, dtype in rows.schema.items() if dtype == pl.String]
+    odd = (text.str.contains(UNUSUAL) | (text.str.len_bytes() > LONGEST) for text in texts)
+    return not any(rows.select(test.any() for test in odd).row(0)) if texts else True

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import BinaryIO
 
-import polars as pl
-
 from medpay_cli import findings, messages, money
 from medpay_cli.findings import COLUMNS, FileVerdict, Outcome
 from medpay_cli.formats.xlsx.writing import made
@@ -37,8 +35,7 @@ def validation(outcome: Outcome, out: BinaryIO, style: Style) -> None:
         every = Sheets(book, words["all_findings"])
         every.head(list(COLUMNS), (COLUMNS.index(name) for name in ("row", "line", "column")))
         for found in outcome.findings.frames():
-            for finding in worded(found, outcome, style).iter_rows():
-                every.put(finding)
+            every.put_all(worded(found, outcome, style))
         for sheets in (summary, counts, every):
             sheets.finish()
 
@@ -130,12 +127,7 @@ def _bridge(sheets: Sheets, result: Reconciliation, found: dict[str, ClassSums],
 def _differences(sheets: Sheets, result: Reconciliation, style: Style) -> Sheets:
     rows = statement.differences(result, style)
     sheets.head(rows.columns, (at for at, dtype in enumerate(rows.dtypes) if dtype.is_numeric()))
-    scales = [dtype.scale if isinstance(dtype, pl.Decimal) else None for dtype in rows.dtypes]
-    for row in rows.iter_rows():
-        sheets.put(
-            value if scale is None or value is None else Amount(value, scale)
-            for value, scale in zip(row, scales, strict=True)
-        )
+    sheets.put_all(rows)
     return sheets
 
 
