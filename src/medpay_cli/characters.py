@@ -9,7 +9,7 @@ from collections import defaultdict
 
 import numpy as np
 
-TAB, LF, CR, DELETE = 9, 10, 13, 0x7F
+TAB, LF, CR = 9, 10, 13
 # Finding code → ranges of code points. Line ends and TAB may stand in a quoted cell; a CR alone may not.
 RANGES: dict[str, tuple[tuple[int, int], ...]] = {
     # C0, DEL and C1 (NEL among them), the line and paragraph separators, noncharacters.
@@ -42,9 +42,10 @@ def suspected(block: bytes) -> bool:
     """Whether any such character stands in the UTF-8 text, line ends aside: on the bytes, 20 times cheaper than cell
     by cell."""
     raw = np.frombuffer(block, np.uint8)
-    plain = sum(count(raw, byte) for byte in (TAB, LF, CR))
-    returns = count(raw, CR)
-    if below(raw, 32) != plain or count(raw, DELETE) or (returns and returns != block.count(b"\r\n")):
+    # What is hardly ever there is looked for faster than counted.
+    returns = count(raw, CR) if b"\r" in block else 0
+    plain = count(raw, TAB) + count(raw, LF) + returns
+    if below(raw, 32) != plain or b"\x7f" in block or (returns and returns != block.count(b"\r\n")):
         return True
     return not block.isascii() and any(_stands(raw, lead, tails) for lead, tails in _SEQUENCES.items())
 

@@ -190,7 +190,7 @@ class _Part:
         """What Polars drops without a word at the ends of its buffer, a stray carriage return, and a blank line that
         could pass for a record of one field."""
         shape = self.cut.shape
-        returns = count(raw, CR)
+        returns = count(raw, CR) if b"\r" in shape else 0
         return (
             shape.startswith((BOM, b"\r", b"\n"))
             or shape.endswith((b"\r", self.dialect.delimiter.encode()))
@@ -399,9 +399,10 @@ class _Part:
 
     def _too_long(self, text: pl.DataFrame) -> pl.DataFrame:
         """The faults of records with a field beyond the limit."""
-        longest = pl.max_horizontal(pl.col(name).str.len_bytes() for name in self.names)
-        limit = self.dialect.limits.field
-        beyond = text.filter(longest > limit) if (text.select(longest.max()).item() or 0) > limit else text.clear()
+        lengths = [pl.col(name).str.len_bytes() for name in self.names]
+        longest, limit = pl.max_horizontal(lengths), self.dialect.limits.field
+        most = text.select(pl.max_horizontal(length.max() for length in lengths)).item() or 0
+        beyond = text.filter(longest > limit) if most > limit else text.clear()
         return beyond.select(
             pl.col(ROW).alias("row"), pl.col(LINE).alias("line"), pl.lit("F204").alias("code"),
             longest.cast(pl.String).alias("value"),
