@@ -126,12 +126,15 @@ def folder_files(folder: Path) -> tuple[Path, ...]:
 
 def write_folder(result: Reconciliation, folder: Path, style: Style) -> None:
     """Write the summary, the differences and both reports into a folder, made where it is missing."""
+    from medpay_cli.reports import workbook  # slow to load
+
     with files.storage(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     paths = folder_files(folder)
     paths = paths if result.differences is not None else paths[2:]
     with files.together(*paths) as outputs:
         *lists, page, book, summary = outputs
+        rows = None
         if result.differences is not None:
             rows = statement.differences(result, style)
             # Polars writes to memory: a disk that fills up under it is no error that it can name.
@@ -140,7 +143,8 @@ def write_folder(result: Reconciliation, folder: Path, style: Style) -> None:
                 buffer = io.BytesIO()
                 write(buffer)
                 out.write(buffer.getbuffer())
-        for out, form in ((page, "html"), (book, "xlsx"), (summary, "json")):
+        workbook.reconciliation(result, book, style, rows)
+        for out, form in ((page, "html"), (summary, "json")):
             reports.write(result, form, out, style)
 
 

@@ -11,6 +11,7 @@ records per second. Beside them stands what only reads: Polars' own parse of eve
 """
 
 import argparse
+import json
 import statistics
 import subprocess
 import sys
@@ -208,7 +209,7 @@ def main():
     if not (folder / "visits.txt").exists():
         write(folder, given.records, list(pl.read_json(published)["properties"].struct.fields))
     wrong, path = np.load(folder / "wrong.npy"), folder / "visits.txt"
-    validate = [*medpay, "validate", str(path), "--layout", str(LAYOUT), "--dialect", "tsv", "--format", "json"]
+    validate = [*medpay, "validate", str(path), "--layout", str(LAYOUT), "--format", "json"]
     commands = {
         "bare parse: Polars, all as text": (given.records, python(HEAD + PARSE, path, published)),
         "medpay, checks of the layout": (given.records, [*validate, "--ignore", "B,C"]),
@@ -237,13 +238,11 @@ def main():
 
 def hold(name, command, planted):
     """Stop where somebody finds other records than those that were made wrong."""
-    ran = subprocess.run(command, capture_output=True, text=True)
+    ran = subprocess.run(command, check=False, capture_output=True, text=True)
     if name.startswith("bare"):
         return
     if name == "medpay, and rules":
         return  # amounts that were drawn owe each other nothing: rules find more
-    import json
-
     found = json.loads(ran.stdout)["files"][0]["rejected"] if name.startswith("medpay") else int(ran.stdout or -1)
     if found != planted:
         raise SystemExit(f"{name}: found {found} of {planted}\n{ran.stderr[-2000:]}")

@@ -8,16 +8,21 @@ import os
 import re
 import sys
 import zipfile
+from decimal import Decimal
 from pathlib import Path
 
 import openpyxl
+import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lxml import etree, html
 
 sys.path.append(str(Path(__file__).parents[1] / "reading"))
 from medpay_command import medpay
 
-from medpay_cli.reports import sheets
+from medpay_cli.formats.xlsx import writing
+from medpay_cli.reports import sheets, workbook
 
 ROOT = Path(__file__).parents[2]
 DEMO, GOLDEN = ROOT / "schemas" / "demo", ROOT / "fixtures" / "golden"
@@ -216,6 +221,54 @@ def test_what_no_sheet_has_rows_for_goes_on_in_the_next(monkeypatch):
     assert names == ["differences", "differences 2"]
     assert [found[name][0] for name in names] == [found["differences"][0]] * 2
     assert [len(found[name]) for name in names] == [3, 2]
+
+
+@pytest.mark.usefixtures("folder")
+def test_of_many_differences_a_workbook_lists_the_first_of_each_class_and_says_how_many_there_are(monkeypatch):
+    monkeypatch.setattr(workbook, "MOST_OF_A_CLASS", 1)
+    Path("mine.csv").write_text("no,fee\n1,1.00\n2,1.00\n3,1.00\n4,1.00\n", encoding="utf-8")
+    Path("yours.csv").write_text("no,fee\n4,2.00\n", encoding="utf-8")
+    words = ("reconcile", "mine.csv", "yours.csv", "--key", "no", "--amount", "fee")
+    found = book(written("xlsx", *words))
+    rows = found["differences"]
+    assert [row[:1] + row[2:3] for row in rows[1:3]] == [["amount_differs", "4"], ["only_ours", "1"]]
+    assert rows[3][0].startswith("only ours: 3 rows, of which this workbook lists the first 1;")
+    assert rows[3][0] in [row[0] for row in found["summary"] if row]
+
+
+HARD = ["", "=1+1", "  spaced ", "a<b>&c", "<r>rich</r>", "_x0041_", "\x07", "\U0001f600" * 5_000, "中文", None]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(st.none(), st.text(max_size=6), st.sampled_from(HARD)),
+            st.one_of(st.none(), st.integers(-(10**6), 10**6)),
+            st.one_of(st.none(), st.decimals(Decimal(-(10**15)), Decimal(10**15), places=2)),
+        ),
+        max_size=12,
+    )
+)
+def test_rows_put_together_by_columns_are_those_that_are_written_cell_by_cell(rows):
+    schema = {"text": pl.String, "count": pl.Int64, "fee": pl.Decimal(38, 2)}
+    frame = pl.DataFrame(rows, schema, orient="row")
+    made = []
+    for one_by_one in (0, 100):
+        buffer = io.BytesIO()
+        with pytest.MonkeyPatch.context() as patch, writing.made(buffer) as made_book:
+            patch.setattr(sheets, "LOOKED_AT", one_by_one)
+            sheet = sheets.Sheets(made_book, "all")
+            sheet.put_all(frame)
+            sheet.put_all(frame)
+            sheet.finish()
+        made.append([[(cell.value, cell.number_format) for cell in row] for row in load(buffer)])
+    assert made[0] == made[1]
+
+
+def load(buffer):
+    """The cells of the only sheet, as another library reads them."""
+    return list(openpyxl.load_workbook(buffer).worksheets[0].iter_rows())
 
 
 @pytest.mark.usefixtures("folder")

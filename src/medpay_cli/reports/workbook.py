@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import BinaryIO
 
+import polars as pl
+
 from medpay_cli import findings, messages, money
 from medpay_cli.findings import COLUMNS, FileVerdict, Outcome
 from medpay_cli.formats.xlsx.writing import made
@@ -14,6 +16,9 @@ from medpay_cli.reports import Style, statement
 from medpay_cli.reports.machine import worded
 from medpay_cli.reports.sheets import Amount, Sheets
 from medpay_cli.reports.text import left_out, verdict
+
+# Whoever opens a workbook of millions of rows waits for minutes, if it opens; they stand in differences.csv.
+MOST_OF_A_CLASS = 50_000
 
 
 def validation(outcome: Outcome, out: BinaryIO, style: Style) -> None:
@@ -40,14 +45,17 @@ def validation(outcome: Outcome, out: BinaryIO, style: Style) -> None:
             sheets.finish()
 
 
-def reconciliation(result: Reconciliation, out: BinaryIO, style: Style) -> None:
-    """Sheets of totals and classes, of the bridge, and of every difference."""
+def reconciliation(result: Reconciliation, out: BinaryIO, style: Style, rows: pl.DataFrame | None = None) -> None:
+    """Sheets of totals and classes, of the bridge, and of the differences, which may be at hand as `rows`."""
     words = statement.labels(result, style)
     with made(out) as book:
         told = [_summary(Sheets(book, words["summary"]), result, words)]
         if result.classes is not None:
             told.append(_bridge(Sheets(book, words["bridge_sheet"]), result, result.classes, words))
-            told.append(_differences(Sheets(book, words["differences"]), result, style))
+            told.append(Sheets(book, words["differences"]))
+            for line in _differences(told[-1], statement.differences(result, style) if rows is None else rows, words):
+                for sheets in (told[0], told[-1]):
+                    sheets.title(line)
         for sheets in told:
             sheets.finish()
 
@@ -124,11 +132,20 @@ def _bridge(sheets: Sheets, result: Reconciliation, found: dict[str, ClassSums],
     return sheets
 
 
-def _differences(sheets: Sheets, result: Reconciliation, style: Style) -> Sheets:
-    rows = statement.differences(result, style)
+def _differences(sheets: Sheets, rows: pl.DataFrame, words: dict[str, str]) -> list[str]:
+    """Fill the sheet; a line on every class of which it does not list all."""
     sheets.head(rows.columns, (at for at, dtype in enumerate(rows.dtypes) if dtype.is_numeric()))
-    sheets.put_all(rows)
-    return sheets
+    verdict = rows.columns[0]
+    sheets.put_all(rows.filter(pl.int_range(pl.len()).over(verdict) < MOST_OF_A_CLASS))
+    counted = rows.group_by(verdict, maintain_order=True).len().rows()
+    return [
+        words["listed"]
+        .replace("{class}", words[name])
+        .replace("{most}", f"{MOST_OF_A_CLASS:,}")
+        .replace("#", f"{count:,}")
+        for name, count in counted
+        if count > MOST_OF_A_CLASS
+    ]
 
 
 def _gaps(result: Reconciliation, sums: ClassSums) -> Iterator[Amount]:
