@@ -47,7 +47,7 @@ def suspected(block: bytes) -> bool:
     plain = count(raw, TAB) + count(raw, LF) + returns
     if below(raw, 32) != plain or b"\x7f" in block or (returns and returns != block.count(b"\r\n")):
         return True
-    return not block.isascii() and any(_stands(raw, lead, tails) for lead, tails in _SEQUENCES.items())
+    return not block.isascii() and _stands(raw)
 
 
 def count(raw: Bytes, byte: int) -> int:
@@ -76,11 +76,14 @@ def _sequences() -> dict[int, Bytes]:
 _SEQUENCES = _sequences()
 
 
-def _stands(raw: Bytes, lead: int, tails: Bytes) -> bool:
+def _stands(raw: Bytes) -> bool:
     for at in range(0, len(raw), PIECE):
-        places = np.flatnonzero(raw[at : at + PIECE] == lead) + at
-        if len(places):
-            near = [raw[np.minimum(places + step, len(raw) - 1)].astype(np.uint16) for step in (1, 2)]
-            if np.isin(near[0] << 8 | near[1], tails).any():
-                return True
+        places = np.flatnonzero(raw[at : at + PIECE] > 0x7F) + at
+        leads = raw[places]
+        for lead, tails in _SEQUENCES.items():
+            here = places[leads == lead]
+            if len(here):
+                near = [raw[np.minimum(here + step, len(raw) - 1)].astype(np.uint16) for step in (1, 2)]
+                if np.isin(near[0] << 8 | near[1], tails).any():
+                    return True
     return False

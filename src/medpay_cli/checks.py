@@ -172,10 +172,11 @@ def _field_checks(field: Field) -> list[Check]:
 def _suspected(field: Field, column: pl.Expr, keyword: str, value: Any, violated: pl.Expr) -> pl.Expr | None:
     if keyword == "maxLength":
         return column.str.len_bytes() > int(value)
-    if keyword == "type" and field.is_money and field.types == {"number"} and field.whole <= money.WHOLE_DIGITS:
-        return None  # whatever fits the money grammar is a number
-    if field.is_money and keyword == "format":
-        return _decimal(field, column)
+    format_ = field.form if field.form in CERTAIN else None
+    if keyword == "type" and format_ in NUMBERS and field.types == {"number"} and field.whole <= money.WHOLE_DIGITS:
+        return None  # whatever fits the grammar of amounts is a number
+    if keyword == "format" and format_:
+        return ~CERTAIN[format_](field, column)
     return violated
 
 
@@ -258,7 +259,7 @@ def _date(field: Field, column: pl.Expr) -> pl.Expr:
 
 
 def _datetime(field: Field, column: pl.Expr) -> pl.Expr:
-    clock = column.str.contains(r"^.{10} (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$")
+    clock = column.str.contains(f"^.{{10}} {_CLOCK}$")
     return ~(clock & _is_date(column.str.slice(0, 10))) & ~_is_number(field, column)
 
 
@@ -273,6 +274,18 @@ FORMATS: dict[str, Callable[[Field, pl.Expr], pl.Expr]] = {
     "decimal": _decimal,
     "date": _date,
     "datetime": _datetime,
+}
+
+# What is no violation for certain, told by one pattern; a 29th of February is looked at.
+_DAY = (
+    r"[1-9][0-9]{3}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+)
+_CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+NUMBERS = ("money", "decimal")
+CERTAIN: dict[str, Callable[[Field, pl.Expr], pl.Expr]] = {
+    **dict.fromkeys(NUMBERS, lambda field, column: money.fits(column, field.digits, field.scale)),
+    "date": lambda _, column: column.str.contains(f"^{_DAY}$"),
+    "datetime": lambda _, column: column.str.contains(f"^{_DAY} {_CLOCK}$"),
 }
 
 KEYWORDS: dict[str, Callable[[Field, pl.Expr, Any], pl.Expr | None]] = {

@@ -1,7 +1,15 @@
 """The encoding is decided over the whole input and named; it is never guessed."""
 
+import tempfile
+from pathlib import Path
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from medpay_command import judged, medpay
+
+from medpay_cli.formats import encoding
+from medpay_cli.formats.archive import Input
 
 # 陆 in GB2312 is also valid UTF-8 (a Cyrillic pair): such a name alone cannot tell the encoding.
 RECORD = "P{n}\tM\tS\tH{n}\t3\t0\t{memo}\t1.00\t1.00\t0\n"
@@ -180,3 +188,24 @@ def test_an_undeclared_utf_8_file_cut_inside_a_character_is_refused_as_damaged(u
         (tmp_path / "x.csv").write_bytes(whole[:cut])
         document = judged("x.csv", "--dialect", "x.toml")
         assert (document["exit_code"], [one["code"] for one in document["findings"]]) == (3, ["F211"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from([b"a", b"\n", "é".encode(), "医".encode(), "😀".encode(), b"\x80", b"\xe5", b"\xed\xa0\x80"])
+    ),
+    st.integers(1, 7),
+)
+def test_the_fast_look_at_utf_8_says_what_decoding_all_of_it_says(pieces, size):
+    text = b"".join(pieces)
+    with tempfile.NamedTemporaryFile() as file, pytest.MonkeyPatch.context() as patch:
+        Path(file.name).write_bytes(text)
+        patch.setattr(encoding, "BLOCK", size)
+        found = encoding._is_utf_8(Input(file.name))
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        assert not found
+    else:
+        assert found

@@ -106,6 +106,8 @@ def _is_wide(source: Input) -> bool:
 
 def _found(source: Input) -> str:
     """Strict UTF-8 over the whole input, else strict GB18030 under the guard."""
+    if _is_utf_8(source):
+        return UTF_8
     bad, multibyte = _first_bad(source, UTF_8)
     if bad is None:
         return UTF_8
@@ -115,6 +117,36 @@ def _found(source: Input) -> str:
     if bad is not None:
         raise ReadError("F211", value=bad, expected=f"{UTF_8} | {GB18030}")
     return GB18030
+
+
+def _is_utf_8(source: Input) -> bool:
+    """Whether all of it is, ten times faster than it is decoded."""
+    rest = b""
+    with source.open() as stream:
+        while block := stream.read(BLOCK):
+            block, rest = _whole_characters(rest + block if rest else block)
+            if not _holds_text(block):
+                return False
+    return _holds_text(rest)
+
+
+def _whole_characters(block: bytes) -> tuple[bytes, bytes]:
+    """The block without a character of UTF-8 that may go on behind it, and that."""
+    for back in range(1, min(len(block), 3) + 1):
+        if block[-back] >= 0xC0:
+            return block[:-back], block[-back:]
+        if block[-back] < 0x80:
+            break
+    return block, b""
+
+
+def _holds_text(block: bytes) -> bool:
+    import polars as pl
+
+    try:
+        return block.isascii() or len(pl.Series([block]).cast(pl.String)) == 1
+    except pl.exceptions.ComputeError:
+        return False
 
 
 def _first_bad(source: Input, name: str) -> tuple[str | None, bool]:
