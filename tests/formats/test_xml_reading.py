@@ -61,7 +61,7 @@ def test_the_nested_example_is_read_into_a_frame_per_node():
 
 FAULTS = {
     "an unknown element": (b"<x><a>1</a><c>2</c></x>", [(None, 1, 1, None, "F110", "c")]),
-    "a field twice": (b"<x><a>1</a><a/></x>", [(None, 1, 1, "a", "F111", None)]),
+    "a field twice": (b"<x><a>1</a><a/></x>", [(None, 1, 1, "a", "F111", "a")]),
     "an attribute of a field": (b'<x><a k="1">1</a></x>', [(None, 1, 1, "a", "F112", "@k")]),
     "an attribute of a record": (b'<x k="1"><a>1</a></x>', [(None, 1, 1, None, "F112", "@k")]),
     "an element in a field": (b"<x><a>1<k/></a></x>", [(None, 1, 1, "a", "F112", "<k>")]),
@@ -127,7 +127,7 @@ def test_a_link_that_is_missing_or_contradicted_is_found():
         b"<claim>" + line + b"<claim_no>2</claim_no><claim_no>3</claim_no></claim></claims></batch>"
     )
     assert found(content, dialect, names) == [
-        ("claim", 4, 4, "claim_no", "F111", None),
+        ("claim", 4, 4, "claim_no", "F111", "claim_no"),
         ("line", 1, 1, "claim_no", "F113", "2"),
         ("line", 3, 3, "claim_no", "F113", "2"),
         ("line", 4, 4, "claim_no", "F113", "2"),

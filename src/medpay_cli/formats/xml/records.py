@@ -156,7 +156,7 @@ class Records:
             if name is None:
                 self._other(one, child)
             elif name in cells:
-                one.refused = one.refused or ("F111", name, None)
+                one.refused = one.refused or ("F111", name, name)
                 one.ambiguous.add(name)
             else:
                 cells[name] = child.text
