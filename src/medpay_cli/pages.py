@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterator, Mapping
 
-from medpay_cli import config, dialects, layouts, mappings, messages
+from medpay_cli import config, dialects, examples, layouts, mappings, messages
 from medpay_cli.config import Document, Kind
 from medpay_cli.layouts import Field
 from medpay_cli.mappings.plans import WAYS, Plan
@@ -119,52 +117,9 @@ def _rule(name: str, lang: Language) -> str:
         f"{words['why']}: {rule['why'][lang]}",
         f"{words['fix']}: {rule['fix'][lang]}",
         f"{words['source']}: {rule['source']}",
-        *_example(rule, lang, words),
+        *examples.shown(rule, lang),
         "",
     ])  # fmt: skip
-
-
-def _example(rule: config.Document, lang: Language, words: dict[str, str]) -> Iterator[str]:
-    """What a rule finds, and what is right instead: a record, tables of several, or a sample with such a fault."""
-    example = rule.get("example", {})
-    if "sample" in example:
-        layout, indent = example["sample"], " " * (messages.wide(words["to_try"]) + 2)
-        plant = f"--records 20 --seed 1 --broken {rule['code']} -o broken.txt"
-        yield f"{words['to_try']}: medpay sample {layout} {plant}"
-        yield f"{indent}medpay validate broken.txt --layout {layout}"
-    elif "record" in example:
-        record, name = example["record"], example["field"]
-        yield f"{words['example']}: {example['layout']} {_pairs(record)}"
-        yield f"  -> {_message(rule, lang, example['layout'], name, record.get(name), example['expected'])}"
-        yield f"{words['corrected']}: {_pairs(example['right'])}"
-    elif example:
-        tables = {kind: table for kind, table in example.items() if isinstance(table, str) and "\n" in table}
-        kind, table = next(iter(tables.items()))
-        yield f"{words['example']}:"
-        yield from _tables(tables)
-        heads, *rows = csv.reader(table.strip("\n").splitlines())
-        name, at = example["field"], words["row"].replace("#", str(example["row"]))
-        value = dict(zip(heads, rows[example["row"] - 1], strict=True)).get(name)
-        yield f"  -> {at}: {_message(rule, lang, kind, name, value, example['expected'])}"
-        yield f"{words['corrected']}:"
-        yield from _tables(example["right"])
-
-
-def _tables(tables: Mapping[str, str]) -> Iterator[str]:
-    for kind, table in tables.items():
-        yield f"  {kind}"
-        yield from (f"    {line}" for line in table.strip("\n").splitlines())
-
-
-def _pairs(record: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {text}" for name, text in record.items())
-
-
-def _message(rule: config.Document, lang: Language, layout: str, name: str, value: str | None, expected: str) -> str:
-    """The message of a finding, as a report words it."""
-    field = layouts.load(layout).field(name)
-    words = {"field": name, "title": field.title(lang) if field else name, "value": value or "-", "expected": expected}
-    return str(rule["message"][lang]).format(**words)
 
 
 def _type(field: Field) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shlex
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "reading"))
+import example_files
 from case_files import named, write
 from medpay_command import codes, judged, medpay
 
@@ -19,16 +21,10 @@ PAGES = {code: config.load(config.RULE, code) for code in config.names(config.RU
 EXAMPLES = {code: page["example"] for code, page in PAGES.items() if "example" in page}
 # Of a rule about several kinds those of its example.
 KINDS = {one.code: tuple(one.kinds) for one in together.all_rules() if one.at in EXAMPLES.get(one.code, {})}
-# Faults of files and formats that no sample plants yet, and what only a comparison, a mapping or a partner shows.
-WITHOUT = {
-    "B102", "B201", "B901", "B902",
-    "D101", "D102", "D103", "D104", "D105",
-    "F103", "F105", "F109", "F110", "F111", "F112", "F113", "F114", "F115", "F116", "F117", "F118", "F119",
-    "F202", "F203", "F204", "F209", "F210", "F211", "F212", "F213", "F214", "F215", "F216", "F217", "F218", "F219",
-    "F220",
-    "L105", "L107", "L109", "L110",
-    "M101", "M102", "M103",
-}  # fmt: skip
+# Those that are files and a command.
+RUNS = {code: example for code, example in EXAMPLES.items() if "run" in example}
+# What no file shows, and why.
+WITHOUT = {"F215": "it takes another program that writes meanwhile: test_outcomes.py, test_together_cases.py"}
 
 
 def found(folder, code, example, tables):
@@ -77,9 +73,48 @@ def test_every_code_explains_itself_and_shows_its_example(lang):
         assert text.startswith(f"{code} {page['title'][lang]}")
         example = page.get("example", {})
         assert ("broken.txt" in text) == ("sample" in example)
-        assert ("  -> " in text) == ("expected" in example)
+        assert ("  -> " in text) == (bool(example) and "sample" not in example)
         told = page["message"][lang].split("{expected}")[0].rsplit("}", 1)[-1]
         assert "  -> " not in text or told in text.split("  -> ")[1]
+
+
+def after(folder, monkeypatch, files, run):
+    """The exit code of a command over these files, and every finding it tells of; of a comparison every key that is not
+    matched, under the class."""
+    monkeypatch.chdir(folder)
+    example_files.write(folder, files)
+    words = shlex.split(run)
+    answer = medpay(*words, "--format", "json", *(["--output-dir", "out"] if words[0] == "reconcile" else []))
+    assert answer.err == ""
+    told = [one for part in ("", "source", "target") for one in answer.json.get(part, answer.json).get("findings", [])]
+    if words[0] == "reconcile":
+        told = [{"code": one["code"], "side": one["side"], "field": one["field"]} for one in answer.json["counts"]]
+        with (folder / "out" / "differences.csv").open(encoding="utf-8") as file:
+            told += [{"code": CLASSES[one["class"]], "value": one["no"]} for one in csv.DictReader(file)]
+    return answer.exit_code, told
+
+
+CLASSES = {page["source"].removeprefix("reconcile, class "): code for code, page in PAGES.items() if code[0] == "D"}
+SAID = ("side", "row", "field", "value", "expected")
+
+
+@pytest.mark.parametrize("code", RUNS)
+def test_the_example_of_files_is_what_is_found_in_them(tmp_path, monkeypatch, code):
+    example = RUNS[code]
+    exit_code, told = after(tmp_path, monkeypatch, example["files"], example["run"])
+    found = {name: text for name, text in example["found"].items() if name != "also"}
+    assert found in [{name: one[name] for name in SAID if one.get(name)} for one in told if one["code"] == code]
+    assert {one["code"] for one in told} == {code, *example["found"].get("also", ())}
+    assert (exit_code == 0) == (PAGES[code]["severity"] == "warning")
+
+
+@pytest.mark.parametrize("code", RUNS)
+def test_the_corrected_files_are_right(tmp_path, monkeypatch, code):
+    example, right = RUNS[code], RUNS[code]["right"]
+    files = example["files"] | right.get("files", {})
+    assert right.keys() <= {"files", "run"}
+    assert right.get("files", {}).keys() <= example["files"].keys()
+    assert after(tmp_path, monkeypatch, files, right.get("run", example["run"])) == (0, [])
 
 
 def test_every_rule_about_several_records_has_an_example():
@@ -87,7 +122,7 @@ def test_every_rule_about_several_records_has_an_example():
 
 
 def test_the_codes_without_an_example_are_known():
-    assert PAGES.keys() - EXAMPLES.keys() == WITHOUT
+    assert PAGES.keys() - EXAMPLES.keys() == WITHOUT.keys()
 
 
 def test_an_example_reads_as_a_report_does():
@@ -108,3 +143,54 @@ def test_an_example_reads_as_a_report_does():
             "    CL1,2\n"
         )
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "lang", "text"),
+    [
+        (
+            "F213", "en",
+            "example: medpay validate day.txt --dialect ended.toml\n"
+            "  ended.toml\n"
+            '    title = { zh = "自定", en = "own" }\n'
+            '    layout = "ledger_detail"\n'
+            '    format = "delimited"\n'
+            '    encoding = "utf-8"\n'
+            '    delimiter = ","\n'
+            "    final_line_end = true\n"
+            "  day.txt\n"
+            "    S1,V1,P1,100.00,60.00,25.00,0,\\n\n"
+            "    S2,V2,P2,20.00,20.00,0.00,0,\n"
+            "  -> the last line has no end, which this dialect requires: the file may be cut off\n"
+            "corrected:\n"
+            "  day.txt\n"
+            "    S1,V1,P1,100.00,60.00,25.00,0,\n"
+            "    S2,V2,P2,20.00,20.00,0.00,0,\n",
+        ),
+        (
+            "F109", "zh",
+            "示例: medpay validate day.txt --dialect nhsa-3202-upload\n"
+            "  day.txt\n"
+            "    S1\\tV1\\tP\\uFFFD1\\t100.00\\t60.00\\t25.00\\t0\n"
+            "  -> 第 1 条: psn_no 人员编号：'P\uFFFD1' 含有替换字符，原文已丢失\n"
+            "改正:\n"
+            "  day.txt\n"
+            "    S1\\tV1\\tP1\\t100.00\\t60.00\\t25.00\\t0\n",
+        ),
+        (
+            "F209", "en",
+            "example: medpay validate day.zip --dialect nhsa-3202-upload\n"
+            "  day.zip\n"
+            "    day.zip\n"
+            "      day.txt\n"
+            "        S1\\tV1\\tP1\\t100.00\\t60.00\\t25.00\\t0\n"
+            "  -> archive refused: day.zip: archive inside (limit -)\n"
+            "corrected:\n"
+            "  day.zip\n"
+            "    day.txt\n"
+            "      S1\\tV1\\tP1\\t100.00\\t60.00\\t25.00\\t0\n",
+        ),
+    ],
+)  # fmt: skip
+def test_an_example_of_files_shows_what_cannot_be_seen(code, lang, text):
+    assert medpay("explain", code, "--lang", lang).out.decode().endswith(f"\n{text}")

@@ -15,7 +15,7 @@ ROWS = (
     {"validate", "reconcile", "inspection", "pages", "fieldpages", "published", "sampling"},
     {"pairing"},
     {"recognition", "separating", "sides"},
-    {"evidence", "judging", "mappings", "recipes", "reports"},
+    {"evidence", "examples", "judging", "mappings", "recipes", "reports"},
     {"desk"},
     {"checks", "matching", "formats", "control", "parts", "rules"},
     {"screening", "repeats", "engines"},
