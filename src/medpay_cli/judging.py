@@ -161,13 +161,14 @@ class _Together:
         own = {layout.kind: layout.names for layout in layouts.values()}
         at_hand = {**{kind: next(iter(frames)).columns for kind, frames in terms.against.items()}, **own}
         self.rules: list[Together] = []
-        self.lacking: list[tuple[str, str, list[str]]] = []
+        # By kind and code: one code may have a rule for each convention.
+        self.lacking: dict[tuple[str, str], list[str]] = {}
         for one in together.applying(terms.profile, terms.applies) if terms.with_rules else ():
             if not set(one.kinds[one.at]) <= set(own.get(one.at, ())):
                 continue
-            missing = together.lacking(one, at_hand)
+            missing = together.lacking(one, at_hand, terms.profile)
             if missing:
-                self.lacking.append((one.at, one.code, missing))
+                self.lacking.setdefault((one.at, one.code), missing)
             else:
                 self.rules.append(one)
 
@@ -181,7 +182,7 @@ class _Together:
         """Hold whole files against them; where records could not be read at all, their sums say nothing."""
         by_kind = {desk.layout.kind: desk for desk in reversed(desks)}
         gathered = {**self._terms.against, **{kind: desk.made.gathered for kind, desk in by_kind.items()}}
-        for kind, code, missing in self.lacking:
+        for (kind, code), missing in self.lacking.items():
             by_kind[kind].made.not_judged.append({"code": code, "missing": missing})
         for one in self.rules:
             empty = [kind for kind in one.kinds if not gathered[kind].height]
@@ -189,7 +190,8 @@ class _Together:
             if not (empty or unread):
                 by_kind[one.at].judge_together(one, gathered)
             elif one.at not in empty:
-                missing = together.lacking(one, {kind: one.kinds[kind] for kind in one.kinds if kind not in empty})
+                filled = {kind: one.kinds[kind] for kind in one.kinds if kind not in empty}
+                missing = together.lacking(one, filled, self._terms.profile)
                 missing += [f"{kind}: unreadable records" for kind in unread]
                 by_kind[one.at].made.not_judged.append({"code": one.code, "missing": missing})
 

@@ -65,8 +65,11 @@ def _profile(said: Document, path: Path, partner: str) -> Profile:
         for code in said.get(key, {}):
             if code not in known:
                 raise MedpayError("unknown_code", option=f"{path} partners.{partner}.{key}", code=code)
-            if key == "severity" and config.load(config.RULE, code).get("always"):
+            rule = config.load(config.RULE, code)
+            if key == "severity" and rule.get("always"):
                 raise MedpayError("always_applies", option=f"{path} partners.{partner}.{key}", code=code)
+            if key == "tolerance" and not rule.get("tolerated"):
+                raise MedpayError("not_tolerated", option=f"{path} partners.{partner}.{key}", code=code)
     usual = Profile()
     return Profile(
         tolerance={code: Decimal(amount) for code, amount in said.get("tolerance", {}).items()},

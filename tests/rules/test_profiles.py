@@ -151,6 +151,8 @@ def test_where_everything_is_judged_nothing_is_missing(held, tmp_path):
         ('tolerance = { C203 = "1%" }', "partners/p/tolerance/C203"),
         ("tolerance = { C203 = 0.01 }", "partners/p/tolerance/C203"),
         ('tolerance = { C299 = "0.01" }', "partners.p.tolerance C299: no such rule"),
+        ('tolerance = { C133 = "0.01" }', "partners.p.tolerance C133: this rule is no relation between amounts"),
+        ('tolerance = { B301 = "0.01" }', "partners.p.tolerance B301: this rule is no relation between amounts"),
         ('severity = { C203 = "fatal" }', "partners/p/severity/C203"),
         ('severity = { F201 = "off" }', "partners.p.severity"),
         ('severity = { B902 = "off" }', "partners.p.severity"),

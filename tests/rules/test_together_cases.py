@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tomllib
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "reading"))
-from case_files import CASES, named, write
+from case_files import CASES, completed, named, write
 from medpay_command import judged, medpay
 
 from medpay_cli import config
@@ -60,6 +61,34 @@ def test_every_rule_has_cases_of_each_sort(code):
     assert any("also" in case for case in cases), "no case of a value that its layout refuses"
     if len(one.kinds) > 1:
         assert any(case.get("not_judged") and not set(one.kinds) <= set(case) for case in cases), "no missing kind"
+
+
+NESTED = """
+title = { zh = "就诊与明细", en = "visits and their lines" }
+format = "json"
+[nodes.visit]
+path = "/visits"
+layout = "visit"
+repeated = true
+[nodes.line]
+path = "/lines"
+layout = "fee_line"
+repeated = true
+"""
+
+
+def test_a_fee_is_not_judged_where_a_visit_of_its_message_does_not_say_when_it_begins(tmp_path):
+    visits = "mdtrt_id,begntime\nV1,2026-03-02 08:00:00\nV1,\nV2,\n"
+    lines = (
+        "mdtrt_id,fee_ocur_time\nV1,2026-03-01 08:00:00\nV1,2026-03-02 00:00:00\nV2,2026-03-01 08:00:00\n"
+        "V3,2026-03-01 08:00:00\n"
+    )
+    message = {"visits": completed("visit", visits), "lines": completed("fee_line", lines)}
+    (tmp_path / "own.toml").write_text(NESTED, encoding="utf-8")
+    (tmp_path / "day.json").write_text(json.dumps(message), encoding="utf-8")
+    document = judged(tmp_path / "day.json", "--dialect", tmp_path / "own.toml", "--select", "L,B322")
+    assert {one["code"] for one in document["findings"]} == {"L101"}
+    assert document["not_judged"] == [{"code": "B322", "missing": [], "records": 2}]
 
 
 def test_a_file_that_changes_before_its_wrong_records_are_read_again_is_not_judged(tmp_path, monkeypatch):

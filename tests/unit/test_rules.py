@@ -70,6 +70,17 @@ def test_every_rule_has_cases_of_each_sort(code):
         assert any("tolerance" in case.get("profile", {}) and "found" not in case for case in cases)
 
 
+def test_a_tolerance_may_be_stated_of_the_relations_alone():
+    shipped = [layouts.load(name) for name in config.names(config.LAYOUT)]
+    relations = {
+        one.code
+        for one in rules.all_rules()
+        if any(made.is_relation for layout in shipped for made in one.sentences(layout, DAY))
+    }
+    every = [config.load(config.RULE, code) for code in config.names(config.RULE)]
+    assert {page["code"] for page in every if page.get("tolerated")} == relations
+
+
 def states_a_relation(rule, layout):
     """Whether a rule is about amounts that must tie."""
     return any(one.is_relation for one in rule.sentences(layouts.load(layout), DAY))

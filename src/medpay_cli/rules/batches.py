@@ -12,6 +12,7 @@ from medpay_cli.rules.together import NUMBER, together, total
 _FOUND, _WHOLE = "\x1ffound", "\x1fwhole"
 _KNOWN = pl.lit(value=True).alias("known")
 ZERO = money.yuan(0)
+_DAY = pl.col("fee_ocur_time").str.slice(0, 10)
 
 
 @together("B301", "medfee_sumamt", settlement=("setl_id", "medfee_sumamt", "psn_cash_pay"),
@@ -213,24 +214,33 @@ def lines_of_a_claim_are_not_numbered_in_turn(commercial_claim_line: pl.LazyFram
 )
 def fee_is_of_another_time_than_its_stay(fee_line: pl.LazyFrame, settlement: pl.LazyFrame) -> pl.LazyFrame:
     """A fee occurs between the first and the last day of what is settled."""
-    stays = settlement.group_by("mdtrt_id").agg(pl.col("begndate").min(), pl.col("enddate").max())
-    day = pl.col("fee_ocur_time").str.slice(0, 10)
-    inside = (day >= pl.col("begndate")) & (day <= pl.col("enddate"))
-    return (
-        fee_line.join(stays, on="mdtrt_id")
-        .filter(~inside)
-        .select(NUMBER, pl.format("{}..{}", "begndate", "enddate").alias(EXPECTED))
-    )
+    days = ("begndate", "enddate")
+    stays = settlement.group_by("mdtrt_id").agg(pl.col("begndate").min(), pl.col("enddate").max(), _all_known(*days))
+    inside = _DAY.is_between("begndate", "enddate")
+    return _out_of_time(fee_line, stays, inside, pl.format("{}..{}", *days))
 
 
 @together("B322", "fee_ocur_time", fee_line=("mdtrt_id", "fee_ocur_time"), visit=("mdtrt_id", "begntime"))
 def fee_is_older_than_its_visit(fee_line: pl.LazyFrame, visit: pl.LazyFrame) -> pl.LazyFrame:
     """No fee occurs before the day on which the visit begins."""
-    begins = visit.group_by("mdtrt_id").agg(pl.col("begntime").min().str.slice(0, 10))
+    begins = visit.group_by("mdtrt_id").agg(pl.col("begntime").min().str.slice(0, 10), _all_known("begntime"))
+    return _out_of_time(fee_line, begins, pl.col("begntime") <= _DAY, pl.format(">= {}", "begntime"))
+
+
+def _all_known(*names: str) -> pl.Expr:
+    """Whether every record of a group says them."""
+    return pl.all_horizontal(pl.col(name).is_not_null().all() for name in names).alias("known")
+
+
+def _out_of_time(fees: pl.LazyFrame, times: pl.LazyFrame, inside: pl.Expr, told: pl.Expr) -> pl.LazyFrame:
+    """Fees that are not inside the time of their visit; nobody can tell where a day or the visit is not said. A visit
+    that is not at hand is no fault."""
+    is_at_hand = pl.col("known").is_not_null() | pl.col("mdtrt_id").is_null()
+    is_known = pl.col("known") & _DAY.is_not_null()
     return (
-        fee_line.join(begins, on="mdtrt_id")
-        .filter(pl.col("fee_ocur_time").str.slice(0, 10) < pl.col("begntime"))
-        .select(NUMBER, pl.format(">= {}", "begntime").alias(EXPECTED))
+        fees.join(times, on="mdtrt_id", how="left")
+        .filter(is_at_hand, ~inside.fill_null(value=False))
+        .select(NUMBER, pl.when(is_known).then(told).alias(EXPECTED))
     )
 
 
@@ -278,5 +288,6 @@ def _differ(whole: pl.Expr) -> pl.Expr:
 
 
 def _only_once(claims: pl.LazyFrame) -> pl.LazyFrame:
-    """Claims that were sent once: of a replaced one it cannot be told whose parts stand beside it."""
-    return claims.filter((pl.len().over("claim_no") == 1) & is_code("claim_freq", "1"))
+    """The fee of claims that were sent once: of a replaced one it cannot be told whose parts stand beside it."""
+    is_once = (pl.len().over("claim_no") == 1) & is_code("claim_freq", "1") & pl.col("claim_no").is_not_null()
+    return claims.with_columns(pl.when(is_once).then("medfee_sumamt").alias("medfee_sumamt"))

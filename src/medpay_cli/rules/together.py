@@ -82,17 +82,19 @@ def columns(kind: str) -> tuple[str, ...]:
 
 
 def applying(profile: Profile, applies: Callable[[str], bool]) -> list[Together]:
-    """The rules that are held for a partner."""
+    """The rules that a partner has no other convention than."""
     return [
         one
         for one in all_rules()
-        if applies(one.code) and all(profile.conventions.get(name) == said for name, said in one.conventions.items())
+        if applies(one.code)
+        and all(profile.conventions.get(name, said) == said for name, said in one.conventions.items())
     ]
 
 
-def lacking(one: Together, at_hand: Mapping[str, Sequence[str]]) -> list[str]:
-    """What a rule misses where these columns of these kinds are at hand: kinds as people call them, or columns."""
-    missing = []
+def lacking(one: Together, at_hand: Mapping[str, Sequence[str]], profile: Profile) -> list[str]:
+    """What a rule misses where these columns of these kinds are at hand: conventions of the partner, kinds as people
+    call them, or columns."""
+    missing = [f"conventions.{name}" for name in one.conventions if name not in profile.conventions]
     for kind, needed in one.kinds.items():
         if kind not in at_hand:
             missing.append(next((name for name, kinds in AGAINST.items() if kind in kinds), kind))
