@@ -111,9 +111,7 @@ def adjustments_do_not_explain_what_was_paid(
 def adjustments_do_not_explain_the_line(insurer_result_line: pl.LazyFrame) -> pl.LazyFrame:
     """A line less its adjustments is what was paid for it."""
     line = ("claim_no", "line_no")
-    told = pl.concat_str(
-        pl.lit("line_amt "), pl.col("line_amt").cast(pl.String), pl.lit(" - adj_amt "), pl.col(_FOUND).cast(pl.String)
-    )
+    told = pl.concat_str(pl.lit("line_amt "), pl.col("line_amt"), pl.lit(" - adj_amt "), pl.col(_FOUND))
     lines = (
         insurer_result_line.filter(pl.all_horizontal(pl.col(name).is_not_null() for name in line))
         .group_by(line)
@@ -166,8 +164,7 @@ def reversal_does_not_negate_its_original(insurer_result: pl.LazyFrame) -> pl.La
     key = ["orig_settle_serial_no", "policy_no", "duty_code"]
     negated = pl.all_horizontal(pl.col(name) == -pl.col(f"{name}_right") for name in amounts)
     told = pl.concat_str(
-        (pl.concat_str(pl.lit(f"{name} "), (-pl.col(f"{name}_right")).cast(pl.String)) for name in amounts),
-        separator=", ",
+        (pl.concat_str(pl.lit(f"{name} "), -pl.col(f"{name}_right")) for name in amounts), separator=", "
     )
     is_known = pl.all_horizontal(pl.col(name).is_not_null() for name in amounts)
     return (
@@ -256,9 +253,8 @@ def _sums(frame: pl.LazyFrame, by: str, name: str) -> pl.LazyFrame:
 def _said(name: str, whole: pl.Expr) -> pl.Expr:
     """The arithmetic: `Σ fund_payamt 99.99 (Δ 0.01)`."""
     return pl.concat_str(
-        pl.lit(f"Σ {name} "), pl.col(_FOUND).cast(pl.String), pl.lit(" (Δ "),
-        (whole - pl.col(_FOUND)).cast(pl.String), pl.lit(")"),
-    ).alias(EXPECTED)  # fmt: skip
+        pl.lit(f"Σ {name} "), pl.col(_FOUND), pl.lit(" (Δ "), whole - pl.col(_FOUND), pl.lit(")")
+    ).alias(EXPECTED)
 
 
 def _untied(records: pl.LazyFrame, whole: pl.Expr, sums: pl.LazyFrame, by: str, name: str) -> pl.LazyFrame:

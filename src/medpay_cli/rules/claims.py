@@ -52,9 +52,9 @@ def benefit_is_not_what_the_terms_give() -> Sentence:
     over = pl.col("over_limit_amt").fill_null(money.yuan(0))
     benefit = money.product(base, pl.col("pay_ratio")) - over
     shown = pl.concat_str(
-        pl.lit("(eligible_amt "), _text("eligible_amt"), pl.lit(" - other_payer_amt "), _text("other_payer_amt"),
-        pl.lit(" - ded_applied "), _text("ded_applied"), pl.lit(") x pay_ratio "), _text("pay_ratio"),
-        pl.lit(" - over_limit_amt "), over.cast(pl.String), pl.lit(" = "), benefit.cast(pl.String),
+        pl.lit("(eligible_amt "), "eligible_amt", pl.lit(" - other_payer_amt "), "other_payer_amt",
+        pl.lit(" - ded_applied "), "ded_applied", pl.lit(") x pay_ratio "), "pay_ratio",
+        pl.lit(" - over_limit_amt "), over, pl.lit(" = "), benefit,
     )  # fmt: skip
     off = (pl.col("calc_amt") - benefit).abs()
     return Sentence("calc_amt", lambda tolerance: off <= money.yuan(tolerance), shown, frozenset({"over_limit_amt"}))
@@ -79,13 +79,9 @@ def adjustment_adjusts_nothing() -> Sentence:
 def eligible_amount_is_more_than_the_fee() -> Sentence:
     """No more can be eligible than was charged."""
     charged, eligible = pl.col("medfee_sumamt"), pl.col("eligible_amt")
-    shown = pl.concat_str(pl.lit("<= medfee_sumamt "), charged.cast(pl.String))
+    shown = pl.concat_str(pl.lit("<= medfee_sumamt "), charged)
     return true(eligible.abs() <= charged.abs(), "eligible_amt", shown)
 
 
 def _taken(name: str) -> Part:
     return Part(name, is_less=True, is_optional=True)
-
-
-def _text(name: str) -> pl.Expr:
-    return pl.col(name).cast(pl.String)

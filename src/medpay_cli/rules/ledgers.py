@@ -106,5 +106,5 @@ def _untied(asked: pl.LazyFrame, sums: pl.LazyFrame, loose: pl.LazyFrame, said: 
 
 def _told(label: str, stated: pl.Expr, found: pl.Expr) -> pl.Expr:
     """The arithmetic: `Σ acct_pay 4.52 (Δ 0.00)`."""
-    off = (stated - found).cast(pl.String)
-    return pl.concat_str(pl.lit(f"{label} "), found.cast(pl.String), pl.lit(" (Δ "), off, pl.lit(")"))
+    off = stated - found
+    return pl.concat_str(pl.lit(f"{label} "), found, pl.lit(" (Δ "), off, pl.lit(")"))

@@ -41,7 +41,7 @@ def price_is_below_that_of_a_lower_level(layout: Layout, field: Field, _: date) 
     if not lower or not all(one is not None and one.form for one in prices):
         return None
     least = pl.max_horizontal(lower)
-    return true(pl.col(field.name) >= least, field.name, pl.concat_str(pl.lit(">= "), least.cast(pl.String)))
+    return true(pl.col(field.name) >= least, field.name, pl.concat_str(pl.lit(">= "), least))
 
 
 @for_fields("C233", price_list="catalogue")

@@ -32,7 +32,7 @@ class Part:
     def shown(self, *, first: bool) -> pl.Expr:
         """The column's name and what stands in it, behind its sign; nothing for an optional one that is absent."""
         sign = " - " if self.is_less else "" if first else " + "
-        text = pl.concat_str(pl.lit(f"{sign}{self.name} "), pl.col(self.name).cast(pl.String))
+        text = pl.concat_str(pl.lit(f"{sign}{self.name} "), pl.col(self.name))
         return text.fill_null("") if self.is_optional else text
 
 
@@ -53,7 +53,7 @@ def equal(whole: str, *parts: str | Part, where: pl.Expr | None = None, mark: st
     off = pl.col(whole) - total
     shown = pl.concat_str(
         *(term.shown(first=not number) for number, term in enumerate(terms)),
-        pl.lit(" = "), total.cast(pl.String), pl.lit(" (Δ "), off.cast(pl.String), pl.lit(")"),
+        pl.lit(" = "), total, pl.lit(" (Δ "), off, pl.lit(")"),
     )  # fmt: skip
     return Sentence(
         whole, lambda tolerance: _only(where, _within(off, tolerance)), shown, _optional(terms), _marks(where, mark)
@@ -66,7 +66,7 @@ def at_most(name: str, *parts: str | Part, where: pl.Expr | None = None) -> Sent
     most = summed(terms)
     shown = pl.concat_str(
         pl.lit("<= "), *(term.shown(first=not number) for number, term in enumerate(terms)),
-        pl.lit(" = "), most.cast(pl.String), pl.lit(" (Δ "), (pl.col(name) - most).cast(pl.String), pl.lit(")"),
+        pl.lit(" = "), most, pl.lit(" (Δ "), (pl.col(name) - most), pl.lit(")"),
     )  # fmt: skip
     return Sentence(
         name,
@@ -85,15 +85,15 @@ def inside(part: str, whole: str) -> Sentence:
     return Sentence(
         part,
         lambda tolerance: between | ((inner - outer).abs() <= money.yuan(tolerance)),
-        pl.concat_str(pl.lit(f"<= {whole} "), outer.cast(pl.String)),
+        pl.concat_str(pl.lit(f"<= {whole} "), outer),
     )
 
 
 def product(whole: str, left: str, right: str) -> Sentence:
     """An amount is a product, rounded half up to the fen (a refund's away from zero)."""
     shown = pl.concat_str(
-        pl.lit(f"{left} "), pl.col(left).cast(pl.String), pl.lit(f" x {right} "), pl.col(right).cast(pl.String),
-        pl.lit(" = "), money.product(pl.col(left), pl.col(right)).cast(pl.String),
+        pl.lit(f"{left} "), pl.col(left), pl.lit(f" x {right} "), pl.col(right),
+        pl.lit(" = "), money.product(pl.col(left), pl.col(right)),
     )  # fmt: skip
     return Sentence(
         whole, lambda tolerance: money.is_product(pl.col(whole), pl.col(left), pl.col(right), tolerance), shown

@@ -87,7 +87,5 @@ def sign_does_not_fit_the_refund_flag() -> Sentence:
     given = pl.all_horizontal(pl.col(name).is_not_null() for name in (*amounts, "setl_id"))
     negative = pl.any_horizontal(pl.col(name) < 0 for name in amounts)
     positive = pl.any_horizontal(pl.col(name) > 0 for name in amounts)
-    shown = pl.concat_str(
-        (pl.concat_str(pl.lit(f"{name} "), pl.col(name).cast(pl.String)) for name in amounts), separator=", "
-    )
+    shown = pl.concat_str((pl.concat_str(pl.lit(f"{name} "), pl.col(name)) for name in amounts), separator=", ")
     return true(pl.when(given).then(~(refund & positive) & ~(normal & negative)), "refd_setl_flag", shown)
