@@ -70,6 +70,23 @@ def test_every_rule_has_cases_of_each_sort(code):
         assert any("tolerance" in case.get("profile", {}) and "found" not in case for case in cases)
 
 
+@pytest.mark.parametrize(
+    ("begin", "end", "is_held"),
+    [
+        ({"format": "date"}, {"format": "datetime"}, True),
+        ({"pattern": "^[0-9]{8}$"}, {"pattern": "^[0-9]{8}$"}, True),
+        ({"format": "date"}, {"pattern": "^[0-9]{8}$"}, False),
+        ({"pattern": "^[0-9]{8}$"}, {"format": "date"}, False),
+        ({"pattern": "^[0-9]{8}$"}, {"pattern": "^[0-9]{14}$"}, False),
+    ],
+)
+def test_days_that_are_written_in_two_ways_are_not_compared(begin, end, is_held):
+    fields = {"begndate": {"type": "string", **begin}, "enddate": {"type": "string", **end}}
+    layout = layouts.build({"type": "object", "title": "t", "properties": fields}, "own.json")
+    held = rules.held(layout, partners.Profile(), lambda one: one == "C121")
+    assert [one.field for _, one in held.sentences] == (["begndate"] if is_held else [])
+
+
 def test_a_tolerance_may_be_stated_of_the_relations_alone():
     shipped = [layouts.load(name) for name in config.names(config.LAYOUT)]
     relations = {
