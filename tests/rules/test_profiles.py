@@ -138,6 +138,18 @@ def test_a_value_that_a_rule_lacks_can_be_an_error(held):
     assert document["exit_code"] == 1
 
 
+def test_what_one_record_does_not_say_leaves_the_others_judged(held):
+    table = (
+        "setl_id,fund_pay_sumamt,hifp_pay,hifes_pay\n"
+        "S1,1.00,1.00,x\nS2,1.01,0.50,0.50\nS3,1.00,0.50,0.50\nS4,1.00,1.00,\n"
+    )
+    document = held("settlement", table, "", "--select", "L,C202")
+    assert [(one["code"], one["row"]) for one in document["findings"]] == [
+        ("L102", 1), ("C202", 2), ("L101", 4),
+    ]  # fmt: skip
+    assert document["not_judged"] == [{"code": "C202", "missing": [], "records": 1}]
+
+
 def test_where_everything_is_judged_nothing_is_missing(held, tmp_path):
     funds = write(tmp_path, "settlement_fund", "setl_id,fund_pay_type,fund_payamt\nS1,310100,600.00\nS1,310201,50.00\n")
     table = "setl_id,medfee_sumamt,psn_cash_pay\nS1,1000.00,350.00\n"

@@ -156,6 +156,11 @@ def test_a_product_of_decimals_is_rounded_once(left, right, scale, made):
     assert (frame.schema["x"], str(frame.item())) == (pl.Decimal(38, scale), made)
 
 
+def test_a_product_of_38_digits_keeps_them():
+    most, one_whole = pl.lit("9" * 28).cast(pl.Decimal(38, 6)), pl.lit("1.0000").cast(pl.Decimal(20, 4))
+    assert one(money.exact_product(most, one_whole, 10, 10)) == Decimal("9" * 28)
+
+
 def test_a_product_that_38_digits_do_not_hold_is_an_error():
     with pytest.raises(pl.exceptions.PolarsError):
         one(money.exact_product(number("9" * 29), number("9" * 29), 12, 2))

@@ -5,12 +5,14 @@ import tomllib
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "rules"))
 from record_cases import broken, profile, recorded
 
 from medpay_cli import config, layouts, partners, rules
+from medpay_cli.rules import sentences
 
 DAY = date(2026, 3, 1)
 PRESENT = "value"
@@ -85,6 +87,40 @@ def test_days_that_are_written_in_two_ways_are_not_compared(begin, end, is_held)
     layout = layouts.build({"type": "object", "title": "t", "properties": fields}, "own.json")
     held = rules.held(layout, partners.Profile(), lambda one: one == "C121")
     assert [one.field for _, one in held.sentences] == (["begndate"] if is_held else [])
+
+
+@pytest.mark.parametrize(
+    ("flag", "level", "is_told"),
+    [("1", "01", True), ("001", "1", True), ("0", "01", False), ("1", "02", False), (None, "01", False)],
+)
+def test_an_identifier_is_one_where_every_condition_is_met_in_whatever_edition(flag, level, is_told):
+    fields = {
+        "certno": {
+            "type": "string",
+            "x-identifier": "citizen_id",
+            "x-identifier-when": {"refd_setl_flag": ["1"], "chrgitm_lv": ["01"]},
+        },
+        "refd_setl_flag": {"type": "string", "x-codes": "refd_setl_flag"},
+        "chrgitm_lv": {"type": "string", "x-open-codes": "chrgitm_lv"},
+    }
+    layout = layouts.build({"type": "object", "title": "t", "properties": fields}, "own.json")
+    condition = sentences.is_identifier(layout, layout.field("certno"))
+    schema = dict.fromkeys(("refd_setl_flag", "chrgitm_lv"), pl.String)
+    told = pl.DataFrame({"refd_setl_flag": [flag], "chrgitm_lv": [level]}, schema)
+    assert bool(told.select(condition).item()) is is_told
+
+
+@pytest.mark.parametrize(
+    ("digits", "scale", "is_held"), [(19, 6, True), (20, 6, False), (13, 0, True), (14, 0, False), (20, 7, False)]
+)
+def test_a_product_is_not_judged_of_numbers_too_long_for_an_exact_one(digits, scale, is_held):
+    money = {"type": "number", "format": "money"}
+    price = {"type": "number", "format": "decimal", "x-digits": digits, "x-scale": scale}
+    count = {"type": "number", "format": "decimal", "x-digits": 10, "x-scale": 4}
+    fields = {"det_item_fee_sumamt": money, "pric": price, "cnt": count}
+    layout = layouts.build({"type": "object", "title": "t", "properties": fields}, "own.json")
+    held = rules.held(layout, partners.Profile(), lambda one: one == "C204")
+    assert [code for code, _ in held.sentences] == (["C204"] if is_held else [])
 
 
 def test_a_tolerance_may_be_stated_of_the_relations_alone():

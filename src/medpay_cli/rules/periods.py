@@ -28,7 +28,7 @@ FLAGGED = ("price_limit", "selfpay_ratio")
 
 
 def _day(name: str) -> pl.Expr:
-    return pl.col(name).str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
+    return pl.col(name).str.to_date("%Y-%m-%d", strict=False)
 
 
 def _overlapping(
