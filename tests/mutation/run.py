@@ -150,17 +150,20 @@ def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 
 def mutants(source: str) -> Iterator[tuple[int, str, ast.Module]]:
     """Every change of a module: line, what is changed into what, and the whole with it."""
-    for number, (_, _, node) in enumerate(places(ast.parse(source))):
+    for number, (_, _, node, around) in enumerate(places(ast.parse(source))):
         for choice, (how, _) in enumerate(changes(node)):
             tree = ast.parse(source)
-            set_in, key, same = places(tree)[number]
+            set_in, key, same, _ = places(tree)[number]
             set_in(key, list(changes(same))[choice][1])
-            text = " ".join(ast.unparse(node).split())
-            yield getattr(node, "lineno", 0), f"{text[:90]} => {how}", ast.fix_missing_locations(tree)
+            text = " ".join(ast.unparse(node).split())[:90]
+            if isinstance(node, ast.Constant):
+                text = f"{' '.join(ast.unparse(around).split())[:60]}: {text}"
+            yield getattr(node, "lineno", 0), f"{text} => {how}", ast.fix_missing_locations(tree)
 
 
-def places(tree: ast.AST) -> list[tuple[Callable[[object, ast.AST], None], object, ast.AST]]:
-    """Every node that says what is done: no annotations, no docstrings, no imports."""
+def places(tree: ast.AST) -> list[tuple[Callable[[object, ast.AST], None], object, ast.AST, ast.AST]]:
+    """Every node that says what is done, and the one around it: no annotations, docstrings, imports, and nothing of
+    how a dataclass is made."""
     found = []
 
     def visit(node: ast.AST) -> None:
@@ -170,11 +173,12 @@ def places(tree: ast.AST) -> list[tuple[Callable[[object, ast.AST], None], objec
             if isinstance(value, list):
                 for at, one in enumerate(value):
                     is_text = isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)
-                    if isinstance(one, ast.AST) and not is_text:
-                        found.append((value.__setitem__, at, one))
+                    is_made = isinstance(one, ast.Call) and name_of(one) == "dataclass"
+                    if isinstance(one, ast.AST) and not is_text and not is_made:
+                        found.append((value.__setitem__, at, one, node))
                         visit(one)
             elif isinstance(value, ast.AST):
-                found.append((lambda key, new, node=node: setattr(node, key, new), name, value))
+                found.append((lambda key, new, node=node: setattr(node, key, new), name, value, node))
                 visit(value)
 
     visit(tree)

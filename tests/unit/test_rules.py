@@ -111,6 +111,26 @@ def test_an_identifier_is_one_where_every_condition_is_met_in_whatever_edition(f
 
 
 @pytest.mark.parametrize(
+    ("code", "names", "lacking"),
+    [
+        ("C214", ("medfee_sumamt", "fund_appy_sum"), ()),
+        ("C214", ("medfee_sumamt", "fund_appy_sum", "cash_payamt"), ("acct_pay",)),
+        ("C214", ("medfee_sumamt", "cash_payamt", "acct_pay"), ()),
+        ("C203", ("medfee_sumamt",), ()),
+        ("C203", ("medfee_sumamt", "fund_pay_sumamt"), ("hosp_part_amt", "psn_part_amt")),
+        ("C203", ("fund_pay_sumamt", "hosp_part_amt"), ()),
+        ("C133", ("refd_setl_flag", "medfee_sumamt", "fund_pay_sumamt"), ()),
+    ],
+)
+def test_a_relation_is_lacking_where_a_layout_has_the_whole_its_mark_and_a_part(code, names, lacking):
+    fields = {name: {"type": "number", "format": "money"} for name in names if name != "refd_setl_flag"}
+    fields |= {"refd_setl_flag": {"type": "string"}} if "refd_setl_flag" in names else {}
+    layout = layouts.build({"type": "object", "title": "t", "properties": fields}, "own.json")
+    held = rules.held(layout, partners.Profile(), lambda one: one == code)
+    assert (held.sentences, held.lacking) == ((), {code: lacking} if lacking else {})
+
+
+@pytest.mark.parametrize(
     ("digits", "scale", "is_held"), [(19, 6, True), (20, 6, False), (13, 0, True), (14, 0, False), (20, 7, False)]
 )
 def test_a_product_is_not_judged_of_numbers_too_long_for_an_exact_one(digits, scale, is_held):
