@@ -143,6 +143,21 @@ def test_a_product_is_not_judged_of_numbers_too_long_for_an_exact_one(digits, sc
     assert [code for code, _ in held.sentences] == (["C204"] if is_held else [])
 
 
+@pytest.mark.parametrize(
+    ("kind", "others", "codes"),
+    [
+        ("citizen_id", ("psn_cert_type",), ["C101", "C102", "C103"]), ("citizen_id", (), []),
+        ("msgid", ("psn_cert_type",), ["C102", "C104"]), ("msgid", (), []),
+    ],
+)  # fmt: skip
+def test_an_identifier_is_not_judged_where_nothing_can_say_that_it_is_one(kind, others, codes):
+    fields = {"certno": {"type": "string", "x-identifier": kind, "x-identifier-when": {"psn_cert_type": ["01"]}}}
+    fields |= {name: {"type": "string"} for name in others}
+    layout = layouts.build({"type": "object", "title": "t", "properties": fields}, "own.json")
+    held = rules.held(layout, partners.Profile(), lambda one: one in ("C101", "C102", "C103", "C104"))
+    assert [code for code, _ in held.sentences] == codes
+
+
 def test_a_tolerance_may_be_stated_of_the_relations_alone():
     shipped = [layouts.load(name) for name in config.names(config.LAYOUT)]
     relations = {

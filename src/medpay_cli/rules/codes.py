@@ -30,20 +30,20 @@ def identifier_is_unlike_others(layout: Layout, field: Field, as_of: date) -> Se
 @for_fields("C102")
 def identifier_is_damaged(layout: Layout, field: Field, as_of: date) -> Sentence | None:
     """No spreadsheet took the digits of an identifier."""
-    if field not in layout.identified or field.identifier is None:
+    kind = _kind(layout, field)
+    if kind is None:
         return None
-    damaged = identifiers.damaged(field.identifier, pl.col(field.name), as_of)
+    damaged = identifiers.damaged(kind, pl.col(field.name), as_of)
     return true(_where(layout, field, ~damaged), field.name, _named(field))
 
 
 @for_fields("C103")
 def division_is_unknown(layout: Layout, field: Field, as_of: date) -> Sentence | None:
     """The division in an identifier is one that there is."""
-    if field not in layout.identified or field.identifier is None:
+    kind = _kind(layout, field)
+    if kind is None or identifiers.kind(kind).place is None:
         return None
-    if identifiers.kind(field.identifier).place is None:
-        return None
-    unknown = identifiers.unknown(field.identifier, pl.col(field.name), as_of)
+    unknown = identifiers.unknown(kind, pl.col(field.name), as_of)
     return true(_where(layout, field, ~unknown), field.name, _named(field))
 
 
@@ -60,12 +60,18 @@ def code_is_of_another_family(layout: Layout, field: Field, _: date) -> Sentence
 
 def _sound(layout: Layout, field: Field, as_of: date) -> Sentence | None:
     """A damaged one is told as such."""
-    if field not in layout.identified or field.identifier is None:
+    kind = _kind(layout, field)
+    if kind is None:
         return None
     column = pl.col(field.name)
-    malformed = identifiers.malformed(field.identifier, column, as_of)
-    sound = ~malformed | identifiers.damaged(field.identifier, column, as_of)
+    malformed = identifiers.malformed(kind, column, as_of)
+    sound = ~malformed | identifiers.damaged(kind, column, as_of)
     return true(_where(layout, field, sound), field.name, _named(field))
+
+
+def _kind(layout: Layout, field: Field) -> str | None:
+    """The kind of identifier that a field is where a layout can tell."""
+    return field.identifier if field in layout.identified else None
 
 
 def _confidence(field: Field) -> str | None:
