@@ -228,7 +228,7 @@ def is_noticed(name: str, tree: ast.Module, tests: list[str]) -> bool:
 def chosen(name: str) -> list[str]:
     """The tests of a module as words of pytest's command line."""
     source = (PACKAGE / name).read_text(encoding="utf-8")
-    codes = sorted(set(re.findall(r'@?(?:rule|for_fields|together)\("([BC][0-9]{3})"', source)))
+    codes = sorted(set(re.findall(r'@?(?:rule|for_fields|together)\(\s*"([BC][0-9]{3})"', source)))
     return [*TESTS[name], *(["-k", " or ".join(codes)] if codes and name not in SHARED else [])]
 
 

@@ -141,11 +141,11 @@ def test_a_value_that_a_rule_lacks_can_be_an_error(held):
 def test_what_one_record_does_not_say_leaves_the_others_judged(held):
     table = (
         "setl_id,fund_pay_sumamt,hifp_pay,hifes_pay\n"
-        "S1,1.00,1.00,x\nS2,1.01,0.50,0.50\nS3,1.00,0.50,0.50\nS4,1.00,1.00,\n"
+        "S1,1.00,1.00,x\nS2,1.01,0.50,0.50\nS3,1.00,0.50,0.50\nS4,1.00,1.00,\nS5,1.00,1.00,\n"
     )
     document = held("settlement", table, "", "--select", "L,C202")
     assert [(one["code"], one["row"]) for one in document["findings"]] == [
-        ("L102", 1), ("C202", 2), ("L101", 4),
+        ("L102", 1), ("C202", 2), ("L101", 4), ("L101", 5),
     ]  # fmt: skip
     assert document["not_judged"] == [{"code": "C202", "missing": [], "records": 1}]
 
