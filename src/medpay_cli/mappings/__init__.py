@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from medpay_cli import config, dialects, layouts
 from medpay_cli.config import Document
 from medpay_cli.errors import MedpayError
 from medpay_cli.layouts import Layout
 from medpay_cli.mappings import plans
+from medpay_cli.mappings.joins import beside
 from medpay_cli.mappings.plans import Plan
 from medpay_cli.parts import Parts, fitted
 
@@ -75,12 +75,6 @@ def checked(name: str) -> list[Plan]:
 
 
 def _side(said: Document, name: str) -> Side:
-    dialect = _beside(said["dialect"], name) if "dialect" in said else None
-    layout = _beside(said["layout"], name) if "layout" in said else None
+    dialect = beside(said["dialect"], name) if "dialect" in said else None
+    layout = beside(said["layout"], name) if "layout" in said else None
     return Side(layout, dialect, said.get("headings", {}))
-
-
-def _beside(text: str, name: str) -> str:
-    """A file of the user's stands beside the mapping that names it."""
-    is_file = text.endswith((config.LAYOUT.suffix, config.DIALECT.suffix)) and ":" not in text
-    return str(Path(name).parent / text) if is_file and name.endswith(config.MAPPING.suffix) else text

@@ -9,7 +9,9 @@ from medpay_cli import layouts
 from medpay_cli.config import Document
 from medpay_cli.errors import MedpayError
 from medpay_cli.layouts import Field, Layout
+from medpay_cli.mappings import joins
 from medpay_cli.mappings.expressions import MOST_DIGITS, TEXT, Formula, InexactError, Kind, Kinds, formula, kinds_of
+from medpay_cli.mappings.joins import Join
 
 # How a target column is covered, in the order in which `show` tells them.
 EXPRESSION, CODES, CONSTANT, ASKED, EMPTY = "expression", "codes", "constant", "asked", "empty"
@@ -62,11 +64,12 @@ class Plan:
     where: Formula | None = None
     unfilled: Mapping[str, str] | None = None
     before: Plan | None = None
+    joins: tuple[Join, ...] = ()
 
     @property
     def kinds(self) -> dict[str, Kind]:
-        """What the source's fields are in expressions."""
-        return kinds_of(self.source)
+        """What the source's fields, and those of other inputs, are in expressions."""
+        return kinds_of(self.source) | {name: kind for one in self.joins for name, kind in one.kinds.items()}
 
     @property
     def carried(self) -> dict[str, str]:
@@ -84,7 +87,7 @@ class Plan:
     @property
     def is_identity(self) -> bool:
         """Whether every record stays as it is."""
-        return self.where is None and self.source.schema == self.target.schema and all(
+        return not (self.where or self.joins) and self.source.schema == self.target.schema and all(
             one.copied == one.name for one in self.columns
         )  # fmt: skip
 
@@ -123,7 +126,9 @@ class _Lint:
     def plan(self) -> Plan:
         """Raises MedpayError."""
         self._check_covered()
-        kinds = kinds_of(self.source)
+        joined = joins.held(self.name, self.document, self.source)
+        own = kinds_of(self.source)
+        kinds = own | {name: kind for one in joined for name, kind in one.kinds.items()}
         sql = {**self._said("columns"), **dict(self._split())}
         made = {name: self._expression(name, text, kinds) for name, text in sql.items()}
         made |= {name: Column(name, constant=text, said=text) for name, text in self._said("constants").items()}
@@ -133,12 +138,14 @@ class _Lint:
             self._formula(name, f'"{said["of"]}"', kinds)
         made |= {name: self._codes(name, said, kinds) for name, said in self._said("codes").items()}
         where = self.document.get("where")
+        fields = frozenset(name for one in made.values() if one.formula for name in one.formula.fields)
         return Plan(
             self.source,
             self._without_requirements(),
             tuple(made.get(name, Column(name)) for name in self.target.names),
-            self._where(where, kinds) if where else None,
+            self._where(where, own) if where else None,
             self._said("unfilled"),
+            joins=tuple(one.taking(fields) for one in joined),
         )
 
     def before(self) -> Plan:
