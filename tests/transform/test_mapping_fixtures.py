@@ -1,4 +1,5 @@
-"""Every shipped mapping turns its `in` into its `out`, byte for byte: `fixtures/mappings/<name>/`."""
+"""Every shipped mapping turns its `in` into its `out`, byte for byte: `fixtures/mappings/<name>/`, where `with.<name>.*` are the
+inputs that it joins."""
 
 from __future__ import annotations
 
@@ -22,9 +23,11 @@ def test_in_becomes_out(tmp_path, name):
     [before], [after] = (sorted((FOLDER / name).glob(f"{end}.*")) for end in ("in", "out"))
     options = FOLDER / name / "options.toml"
     asked = tomllib.loads(options.read_text(encoding="utf-8")) if options.exists() else {}
+    others = [("--with", f"{path.name.split('.')[1]}={path}") for path in sorted((FOLDER / name).glob("with.*"))]
     out = tmp_path / after.name
     answer = medpay(
         "transform", before, "--mapping", name, "-o", out, "--format", "json", *asked.get("words", ()),
+        *(word for words in others for word in words),
     )  # fmt: skip
     found = [*answer.json["source"]["findings"], *answer.json["target"]["findings"]] if answer.out else answer.err
     assert answer.exit_code == asked.get("exit_code", 0), found

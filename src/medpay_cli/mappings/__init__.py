@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from medpay_cli import config, dialects, layouts
 from medpay_cli.config import Document
@@ -39,6 +39,14 @@ class MappingFile:
         """Of messages: node of the target → what becomes of the records of a node of the source."""
         return dict(self.document.get("nodes", {}))
 
+    def under(self, conventions: Mapping[str, str]) -> MappingFile:
+        """The mapping as it is where a partner has these conventions."""
+        document = dict(self.document)
+        for convention, variants in self.document.get("variants", {}).items():
+            for key, said in variants.get(conventions.get(convention), {}).items():
+                document[key] = {**document.get(key, {}), **said} if isinstance(said, dict) else said
+        return replace(self, document=document)
+
     def of_nodes(self, source: Parts, target: Parts) -> dict[str, tuple[str, Plan]]:
         """Node of the source → node of the target, and the plan between them. Raises MedpayError."""
         made: dict[str, tuple[str, Plan]] = {}
@@ -71,7 +79,11 @@ def checked(name: str) -> list[Plan]:
     if found.nodes:
         source, target = (fitted(dialects.load(str(side.dialect)))[0] for side in (found.source, found.target))
         return [plan for _, plan in found.of_nodes(source, target).values()]
-    return [found.plan(layouts.load(str(found.source.layout)), layouts.load(str(found.target.layout)))]
+    before, after = layouts.load(str(found.source.layout)), layouts.load(str(found.target.layout))
+    for convention, variants in found.document.get("variants", {}).items():
+        for value in variants:
+            found.under({convention: value}).plan(before, after)
+    return [found.plan(before, after)]
 
 
 def _side(said: Document, name: str) -> Side:

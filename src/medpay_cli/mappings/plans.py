@@ -72,6 +72,11 @@ class Plan:
         return kinds_of(self.source) | {name: kind for one in self.joins for name, kind in one.kinds.items()}
 
     @property
+    def where_joins(self) -> bool:
+        """Whether other inputs have a say in which records are wanted."""
+        return self.where is not None and any(self.where.fields & one.taken for one in self.joins)
+
+    @property
     def carried(self) -> dict[str, str]:
         """Amounts that are copied as they stand: target column → source column."""
         fields = {one.name for one in self.source.money}
@@ -127,8 +132,7 @@ class _Lint:
         """Raises MedpayError."""
         self._check_covered()
         joined = joins.held(self.name, self.document, self.source)
-        own = kinds_of(self.source)
-        kinds = own | {name: kind for one in joined for name, kind in one.kinds.items()}
+        kinds = kinds_of(self.source) | {name: kind for one in joined for name, kind in one.kinds.items()}
         sql = {**self._said("columns"), **dict(self._split())}
         made = {name: self._expression(name, text, kinds) for name, text in sql.items()}
         made |= {name: Column(name, constant=text, said=text) for name, text in self._said("constants").items()}
@@ -138,12 +142,14 @@ class _Lint:
             self._formula(name, f'"{said["of"]}"', kinds)
         made |= {name: self._codes(name, said, kinds) for name, said in self._said("codes").items()}
         where = self.document.get("where")
-        fields = frozenset(name for one in made.values() if one.formula for name in one.formula.fields)
+        wanted = self._where(where, kinds) if where else None
+        formulas = [*(one.formula for one in made.values()), wanted]
+        fields = frozenset(name for one in formulas if one for name in one.fields)
         return Plan(
             self.source,
             self._without_requirements(),
             tuple(made.get(name, Column(name)) for name in self.target.names),
-            self._where(where, own) if where else None,
+            wanted,
             self._said("unfilled"),
             joins=tuple(one.taking(fields) for one in joined),
         )
@@ -157,11 +163,11 @@ class _Lint:
         if twice:
             raise self._error("mapping_twice", names=", ".join(sorted(twice)), layout=self.source.id)
         for name, made in sums.items():
-            if not made.kind.is_amount:
+            if made.kind.name not in ("amount", "count"):
                 raise self._error("mapping_inexact", name=name, expression=self._said("sums")[name], reason=made.kind)
         columns = [Column(one.field or "", one) for one in group] + [Column(*pair) for pair in sums.items()]
         fields = [_text(str(one.field), self.source) for one in group]
-        fields += [_amount(name, made.kind.scale, made.field, self.source) for name, made in sums.items()]
+        fields += [_amount(name, made, self.source) for name, made in sums.items()]
         where = self.document.get("where")
         middle = Layout("", tuple(fields), (), {})
         return Plan(self.source, middle, tuple(columns), self._where(where, kinds) if where else None)
@@ -273,11 +279,12 @@ def _text(name: str, source: Layout) -> Field:
     return Field(name, False, (("type", "string"),), known.notes if known else {})
 
 
-def _amount(name: str, scale: int, field: str | None, source: Layout) -> Field:
+def _amount(name: str, made: Formula, source: Layout) -> Field:
     """A sum of a group: as many digits as there are."""
-    known = source.field(field or name) or source.field(name)
-    notes = {**(known.notes if known else {}), "x-digits": MOST_DIGITS, "x-scale": scale}
-    return Field(name, False, (("type", "number"), ("format", "money")), notes)
+    known = source.field(made.field or name) or source.field(name)
+    notes = {**(known.notes if known else {}), "x-digits": MOST_DIGITS, "x-scale": made.kind.scale}
+    form = "money" if made.kind.is_amount else "decimal"
+    return Field(name, False, (("type", "number"), ("format", form)), notes)
 
 
 def _with_count(middle: Layout) -> Layout:

@@ -110,6 +110,7 @@ def transform(
     # What only writes records anew holds them against their layouts, not against what rules know of their content.
     held = replace(terms or Terms(), with_rules=used.source is not None)
     held = replace(held, profile=partner.profile) if partner else held
+    used = used.under(held.profile.conventions)
     reading = Binding(used, out, layout, dialect, to_dialect, given or {}, held, partner, others or {})
     taken = [reading.read(source, broken) for path in paths for source, broken in opened(Source.parse(path))]
     chosen = reading.target

@@ -11,7 +11,7 @@ import polars as pl
 
 from medpay_cli import judging, recognition
 from medpay_cli.checks import Flagged
-from medpay_cli.errors import MedpayError
+from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.files import Source
 from medpay_cli.formats import Batch
 from medpay_cli.judging import VALID, Terms
@@ -42,7 +42,7 @@ class Partners:
     @property
     def unasked(self) -> int:
         """How many records no record of the source has for a partner."""
-        return int(self.by_key[NUMBER + RECORDS].filter(pl.Series(~self.asked)).sum())
+        return self.records - int(self.by_key[NUMBER + RECORDS].filter(pl.Series(self.asked)).sum())
 
     def beside(self, records: pl.DataFrame, keys: list[pl.Series]) -> tuple[pl.DataFrame, pl.Series]:
         """The records with the columns of their partners, and how many partners each has."""
@@ -69,10 +69,13 @@ def _read(join: Join, path: str, terms: Terms, partner: Partner | None) -> Partn
     """All of an input's records, as far as the mapping wants them."""
     frames: list[pl.DataFrame] = []
     for source, broken in opened(Source.parse(path)):
-        if broken is not None:
-            raise MedpayError("with_wrong", kind=join.kind, path=path, rejected=0) from broken
-        found = named(source, join.origin if join.dialect is None else None, join.dialect, partner)
-        parts, written = found or recognition.recognised(source, terms.encoding, join.origin, partner)
+        try:
+            if broken is not None:
+                raise broken
+            found = named(source, join.origin if join.dialect is None else None, join.dialect, partner)
+            parts, written = found or recognition.recognised(source, terms.encoding, join.origin, partner)
+        except ReadError as err:
+            raise MedpayError("with_wrong", kind=join.kind, path=path, rejected=0) from err
         node = _node(parts, join, path)
         current: list[list[pl.DataFrame]] = []
 

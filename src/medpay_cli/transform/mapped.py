@@ -30,13 +30,14 @@ class Mapped:
 
 def mapped(plan: Plan, batch: Batch, accepted: pl.DataFrame, partners: Sequence[Partners] = ()) -> Mapped:
     """Map the accepted records of a batch, each with what its partners in other inputs hold."""
-    wanted = accepted
-    if plan.where is not None:
-        wanted = accepted.filter(plan.where.on(_typed(plan, accepted)).fill_null(value=False))
+    wanted = _chosen(plan, accepted) if not plan.where_joins else accepted
     alone: list[pl.DataFrame] = []
     for partner in partners:
         wanted, some = _joined(plan, partner, wanted)
         alone += some
+    if plan.where_joins:
+        wanted = _chosen(plan, wanted)
+        alone = [one.filter(pl.col("row").is_in(wanted[ROW].implode())) for one in alone]
     left_out = accepted[ROW].filter(~accepted[ROW].is_in(wanted[ROW].implode()))
     typed = _typed(plan, wanted)
     cells = [_cells(column, wanted, typed) for column in plan.columns]
@@ -56,6 +57,13 @@ def mapped(plan: Plan, batch: Batch, accepted: pl.DataFrame, partners: Sequence[
         widths={},
     )
     return Mapped(target, left_out)
+
+
+def _chosen(plan: Plan, records: pl.DataFrame) -> pl.DataFrame:
+    """The records that the mapping wants."""
+    if plan.where is None:
+        return records
+    return records.filter(plan.where.on(_typed(plan, records)).fill_null(value=False))
 
 
 def _joined(plan: Plan, partners: Partners, wanted: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
