@@ -19,7 +19,8 @@ FINDING, LEFT_OUT, EMPTY = "finding", "left_out", "empty"
 
 @dataclass(frozen=True)
 class Join:
-    """Another input, and how its records are found: `by` gives each column of its key as a formula over the source.
+    """Another input, and how its records are found: `by` gives each column of its key, one that it has or one that is
+    `made` of those, as a formula over the source.
 
     Without `sums` a record has one partner at most; with sums all partners count, and a column that is no sum must be
     the same in all of them. `if_none` says what becomes of a record without a partner.
@@ -31,6 +32,7 @@ class Join:
     origin: str
     dialect: str | None
     by: Mapping[str, Formula]
+    made: Mapping[str, Formula] = field(default_factory=dict)
     sums: Mapping[str, Formula] = field(default_factory=dict)
     where: Formula | None = None
     if_none: str = FINDING
@@ -53,7 +55,7 @@ class Join:
     @property
     def needed(self) -> list[str]:
         """Everything that has to be read of its records."""
-        formulas = [*self.sums.values(), *([self.where] if self.where else [])]
+        formulas = [*self.made.values(), *self.sums.values(), *([self.where] if self.where else [])]
         names = {*self.by, *self.copied, *(name for one in formulas for name in one.fields)}
         return [name for name in self.layout.names if name in names]
 
@@ -79,21 +81,22 @@ def _held(name: str, kind: str, said: Document, source: Layout) -> Join:
         except InexactError as err:
             raise MedpayError("mapping_inexact", path=place, name=column, expression=sql, reason=err) from err
 
-    unknown = [column for column in said["key"] if kinds.get(column) != TEXT]
-    clash = {*said.get("sums", {})} & {*layout.names, RECORDS} | {one for one in source.names if "." in one}
+    made = {column: proved(column, sql, kinds) for column, sql in said.get("made", {}).items()}
+    unknown = [column for column in said["key"] if (made[column].kind if column in made else kinds.get(column)) != TEXT]
+    clash = {*said.get("sums", {}), *made} & {*layout.names, RECORDS} | {one for one in source.names if "." in one}
     if unknown or clash:
         raise MedpayError("mapping_join", path=place, names=", ".join([*unknown, *sorted(clash)]), layout=layout.id)
     by = {column: proved(column, sql, kinds_of(source)) for column, sql in said["key"].items()}
     sums = {column: proved(column, sql, kinds) for column, sql in said.get("sums", {}).items()}
     where = proved("where", said["where"], kinds) if "where" in said else None
-    wrong = [(column, said["key"][column], made.kind) for column, made in by.items() if made.kind != TEXT]
-    wrong += [(column, said["sums"][column], made.kind) for column, made in sums.items() if not made.kind.is_amount]
+    wrong = [(column, said["key"][column], one.kind) for column, one in by.items() if one.kind != TEXT]
+    wrong += [(column, said["sums"][column], one.kind) for column, one in sums.items() if not one.kind.is_amount]
     wrong += [("where", said["where"], where.kind)] if where and where.kind.name != "truth" else []
     for column, sql, reason in wrong:
         raise MedpayError("mapping_inexact", path=place, name=column, expression=sql, reason=reason)
     dialect = beside(said["dialect"], name) if "dialect" in said else None
     dialect = f"{dialect}:{origin}" if dialect in dialects.generic() else dialect
-    return Join(kind, layout, origin, dialect, by, sums, where, said.get("if_none", FINDING))
+    return Join(kind, layout, origin, dialect, by, made, sums, where, said.get("if_none", FINDING))
 
 
 def beside(text: str, name: str) -> str:

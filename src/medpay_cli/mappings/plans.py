@@ -189,8 +189,10 @@ class _Lint:
         """Every target column exactly once."""
         split = [name for one in self.document.get("splits", ()) for name in (*one["shares"], one["remainder"])]
         named = [*split, *self.document.get("empty", ()), *self.document.get("asked", ())]
-        for key in ("columns", "repairs", "constants", "codes", "unfilled"):
+        for key in ("columns", "repairs", "constants", "codes"):
             named += self._said(key)
+        # What is filled in some records only is given all the same.
+        named += [name for name in self._said("unfilled") if name not in self._said("columns")]
         required = {one.name for one in self.target.fields if one.required}
         optional = {name for name in self._said("unfilled") if name not in required}
         for fault, names in (

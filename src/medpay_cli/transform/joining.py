@@ -110,7 +110,9 @@ def _by_key(join: Join, path: str, text: pl.DataFrame) -> Partners:
     records = text.height
     of_amounts = typed(join.layout, [*join.sums.values()], text)
     sums = [made.on(of_amounts).alias(_of(join, name)) for name, made in join.sums.items()]
-    keys = [text[column].alias(f"{BY}{at}") for at, column in enumerate(join.by)]
+    of_made = typed(join.layout, [*join.made.values()], text)
+    columns = [join.made[name].on(of_made) if name in join.made else text[name] for name in join.by]
+    keys = [column.alias(f"{BY}{at}") for at, column in enumerate(columns)]
     others = [text[column].alias(_of(join, column)) for column in join.copied]
     names = [one.name for one in keys]
     frame = pl.DataFrame([*keys, *others, *sums]).drop_nulls(names)
