@@ -17,12 +17,13 @@ GIVEN = {
 # Mapping → input that it joins → (its column, the source's column) of the key, and what a value of that becomes there.
 JOINED: dict[str, dict[str, dict[str, str]]] = {
     "settlement-to-commercial-claim": {
-        "coverage": {"certno": "certno"}, "refund": {"mdtrt_id": "mdtrt_id", "setl_id": "setl_id"},
-        "diagnosis": {"mdtrt_id": "mdtrt_id"}, "einvoice": {"claim_no": "setl_id", "einv_no": "#"},
+        "coverage": {"certno": "certno"}, "diagnosis": {"mdtrt_id": "mdtrt_id"},
+        "refund": {"mdtrt_id": "mdtrt_id", "setl_id": "setl_id", "medins_setl_id": "#msgid"},
+        "einvoice": {"claim_no": "setl_id", "einv_no": "#"},
         "one_stop": {"setl_id": "setl_id", "settle_serial_no": "#"},
     },
     "fee-line-to-commercial-claim-line": {
-        "claim": {"mdtrt_id": "mdtrt_id", "claim_no": "#"},
+        "claim": {"mdtrt_id": "mdtrt_id", "claim_no": "#", "bill_no": "#"},
         "result": {"mdtrt_id": "mdtrt_id", "feedetl_sn": "feedetl_sn"},
     },
     "nhsa-3202-result-to-differences": {"ledger": {"setl_id": "setl_id"}},
@@ -44,9 +45,30 @@ SUMMED: dict[str, dict[str, str]] = {
     "insurer-result-to-insurer-ledger": {"pay_amt": "pay_amt"},
 }  # fmt: skip
 COUNTED = {"settlement-to-nhsa-3201": "fixmedins_setl_cnt", "settlement-to-nhsa-3202-request": "fixmedins_setl_cnt"}
-FILLED = {"insutype": ("310", "390"), "clr_type": ("11", "21"), "clr_optins": ("110000",)}
+# What free invention seldom or never gets right, so that some records pass.
+GROUPS = {"insutype": ("310", "390"), "clr_type": ("11", "21"), "clr_optins": ("110000",)}
+FLAGS = {"refd_setl_flag_ours": ("0", "1", ""), "refd_setl_flag_theirs": ("0", "1")}
+PRICES = {"price": ("10", "1,200.50元"), "price_lv3": ("7",), "price_lv2": ("6.5", "自主定价"), "price_lv1": ("",)}
+FILLED: dict[str, dict[str, tuple[str, ...]]] = {
+    "settlement-to-nhsa-3201": GROUPS, "settlement-to-nhsa-3202-request": GROUPS,
+    "differences-to-nhsa-3202-result": FLAGS, "differences-to-insurer-ledger": FLAGS,
+    "payment-return-to-insurer-ledger": {"pay_state": ("1", "1", "2")},
+    "settlement-to-commercial-claim": {"begndate": ("2024-03-01",), "enddate": ("2024-03-02",)},
+    "price-list-to-price-item": {
+        **PRICES, "pay_class": ("甲", "乙类", "丁"), "admdvs": ("610000",), "begndate": ("20240101", "2024-01-01"),
+        "enddate": ("9999-12-31", ""),
+    },
+    "nhsa-1321-to-price-item": {
+        "admdvs": ("110000",), "efft_time": ("2024-01-01 00:00:00",), "invd_time": ("2025-01-01 00:00:00",),
+        "servitem_name": ("虚构项目",),
+    },
+}  # fmt: skip
 # Any layout to itself: the same for all of them.
 ANYTHING = ("identity",)
+# What is another in a partner than in the fixture, and how few records have one where that decides what is wanted.
+FIXED = {"result": {"pay_amt": "0.00", "calc_amt": "0.00", "psn_amt": "0.00", "orig_settle_serial_no": "X"}}
+RARE = {"refund": 4}
+REVERSED = {"PAY": "N", "REV": "R"}
 PLAIN_KEY = re.compile("[A-Za-z0-9]{1,30}", re.ASCII)
 
 
@@ -83,17 +105,20 @@ def beside(name: str, came: list[dict[str, str]], folder: Path, *, lonely: int =
             written = csv.DictWriter(file, layout.names, lineterminator="\n", restval="")
             written.writeheader()
             for number, key in enumerate(keys):
-                if all(map(PLAIN_KEY.fullmatch, key)) and (not lonely or (number + 1) % lonely):
-                    written.writerow({**pattern, **_as_said(columns, key, number)})
+                made = _as_said(columns, key, number)
+                is_one = number % RARE[kind] == 0 if kind in RARE else not lonely or (number + 1) % lonely
+                if is_one and all(map(PLAIN_KEY.fullmatch, made.values())):
+                    fixed = FIXED.get(kind, {}) if name.startswith("payment") else {}
+                    written.writerow({**pattern, **fixed, **made})
         words += ["--with", f"{kind}={path}"]
     return words
 
 
 def _first(path: Path, names: tuple[str, ...]) -> dict[str, str]:
-    """The first record of a fixture, with a header or in columns of the layout's order."""
+    """A record of a fixture, with a header or in columns of the layout's order; of refunds the last one, which is."""
     with path.open(encoding="utf-8", newline="") as file:
         if path.suffix == ".csv":
-            return next(csv.DictReader(file))
+            return list(csv.DictReader(file))[-1 if ".refund." in path.name else 0]
         return dict(zip(names, file.readline().rstrip("\n").split("\t"), strict=False))
 
 
@@ -102,12 +127,10 @@ def _as_said(columns: dict[str, str], key: tuple[str, ...], number: int) -> dict
     values = iter(key)
     found = {}
     for column, source in columns.items():
-        value = (
-            f"{number:010}"
-            if source == "#"
-            else f"H11010100001202403010830{number:07}"
-            if source[0] == "#"
-            else next(values)
-        )
-        found[column] = {"REV": "R", "PAY": "N"}.get(value, "C") if source == "line_kind" else value
+        if source[0] == "#":
+            message = f"H11010100001202403050900{number // 10_000:02}{number % 10_000:04}"
+            found[column] = message if source == "#msgid" else f"{number:010}"
+        else:
+            value = next(values)
+            found[column] = REVERSED.get(value, "") if source == "line_kind" else value
     return found
