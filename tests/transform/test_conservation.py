@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import tempfile
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -19,7 +20,7 @@ from medpay_cli import config, dialects, layouts, mappings, sampling
 from medpay_cli.errors import MedpayError
 
 FAULTS = ("L101", "L102", "L103", "L104", "L108", "B101", "F101")
-SIDED = [name for name in config.names(config.MAPPING) if mappings.load(name).source]
+SIDED = [name for name in config.names(config.MAPPING) if mappings.load(name).source and name not in cases.NODED]
 FLAT = [name for name in SIDED if not {"group", "nodes"} & mappings.load(name).document.keys()]
 NESTED = [name for name in dialects.names() if dialects.load(name).nodes]
 SEEDS = range(3)
@@ -134,6 +135,28 @@ def test_what_comes_in_goes_out_or_is_rejected(name, seed, records, lonely, faul
         held_flat(name, run)
     else:
         held_in_groups(name, run, of_groups)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", cases.NODED)
+def test_a_message_for_each_record_holds_all_that_stood_in_it(tmp_path, name, seed):
+    dialect = mappings.load(name).source.dialect
+    content = sampled(dialects.load(dialect).nodes[0].layout, dialect, 9, seed, ())
+    (tmp_path / "in.json").write_bytes(content)
+    answer = medpay(
+        "transform", tmp_path / "in.json", "--mapping", name, "-o", tmp_path / "out.json", "--format", "json"
+    )
+    assert (answer.exit_code, answer.err) == (0, "")
+    before = json.loads(content)["lists"]
+    after = [json.loads(path.read_bytes())["input"] for path in sorted(tmp_path.glob("out-*.json"))]
+    again = [{**one["setlinfo"], **{node: some for node, some in one.items() if node != "setlinfo"}} for one in after]
+    assert again == before
+    for node, amounts in cases.NODED[name].items():
+        records = before if node == "setlinfo" else [record for one in before for record in one.get(node, ())]
+        told = {one["column"]: one["out"] for one in answer.json["amounts"] if one["node"] == node}
+        assert {column: total(records, column) for column in amounts} == {
+            column: Decimal(amount) for column, amount in told.items() if column in amounts
+        }
 
 
 @pytest.mark.parametrize("name", SIDED)

@@ -39,6 +39,11 @@ class MappingFile:
         """Of messages: node of the target → what becomes of the records of a node of the source."""
         return dict(self.document.get("nodes", {}))
 
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """Columns by which each record of the first node, and all that have the same in them, is a file of its own."""
+        return tuple(self.document.get("apart", ()))
+
     def under(self, conventions: Mapping[str, str]) -> MappingFile:
         """The mapping as it is where a partner has these conventions."""
         document = dict(self.document)
@@ -55,6 +60,8 @@ class MappingFile:
             if before in made or before not in source or node not in target:
                 raise MedpayError("mapping_nodes", path=self.name, source=before, target=node)
             document = {key: value for key, value in said.items() if key != "from"}
+            if set(self.apart) - set(target[node].names):
+                raise MedpayError("apart_columns", path=self.name, columns=", ".join(self.apart))
             made[before] = node, plans.held(f"{self.name} [nodes.{node}]", document, source[before], target[node], {})
         return made
 

@@ -23,7 +23,7 @@ from medpay_cli.partners import Partner
 from medpay_cli.reports import Style
 from medpay_cli.transform import grouping, nesting, publishing
 from medpay_cli.transform.binding import Binding, Chosen, Taken
-from medpay_cli.transform.converting import Conservation, reject_across
+from medpay_cli.transform.converting import Conservation, Conversion, reject_across
 from medpay_cli.transform.publishing import Beside, Limit, Part
 from medpay_cli.validate import exit_code, opened
 
@@ -111,7 +111,7 @@ def transform(
     held = replace(terms or Terms(), with_rules=used.source is not None)
     held = replace(held, profile=partner.profile) if partner else held
     used = used.under(held.profile.conventions)
-    reading = Binding(used, out, layout, dialect, to_dialect, given or {}, held, partner, others or {})
+    reading = Binding(used, out, layout, dialect, to_dialect, given or {}, held, partner, others=others or {})
     taken = [reading.read(source, broken) for path in paths for source, broken in opened(Source.parse(path))]
     chosen = reading.target
     conversions = [of for one in taken for of in one.conversions.values()]
@@ -210,6 +210,14 @@ def _write(
         size = publishing.publish_members(result.out, members, beside)
         result.parts = [Part(result.out, result.records["out"], size)]
         return True
+    if reading.mapping.apart:
+        if limit != Limit():
+            raise MedpayError("split_nodes", dialect=written.name)
+        first = written.parts[0].name
+        lists = nesting.apart(first, {node: frames(node) for node in balance}, reading.mapping.apart)
+        count, prove = _accepted(conversions, first), partial(_prove, result, taken, balance)
+        result.parts = _published_apart(result.out, written, names, lists, count, beside, prove)
+        return True
     if len(balance) > 1:
         if limit != Limit():
             raise MedpayError("split_nodes", dialect=written.name)
@@ -218,7 +226,7 @@ def _write(
         return True
     (node,) = balance
     records: Iterator[pl.DataFrame] = frames(node)
-    accepted = sum(of.accepted for of in conversions)
+    accepted = _accepted(conversions, node)
     if reading.after and reading.after.plan.before:
         found = grouping.groups(records, reading.after.plan.before)
         made, text = grouping.judged(reading.after.plan, found, result.out, node, written, reading.terms)
@@ -237,6 +245,26 @@ def _write(
 
     result.parts = publishing.publish(result.out, written, proved(), accepted, limit, write, beside)
     return True
+
+
+def _accepted(conversions: list[Conversion], node: str | None) -> int:
+    return sum(of.accepted for of in conversions if of.target.node == node)
+
+
+def _published_apart(
+    out: Path, written: Dialect, names: formats.Names, lists: Iterator[nesting.Chunk], count: int, beside: Beside,
+    prove: Callable[[], None],
+) -> list[Part]:  # fmt: skip
+    """A message for each of so many records; before any of them is seen, everything has its place and ties."""
+    left = iter(range(count - 1, -1, -1))
+
+    def each(file: BinaryIO) -> None:
+        formats.write(file, written, names, iter([next(lists)]))
+        if next(left) == 0:
+            next(lists, None)  # raises where records are left that belong to none
+            prove()
+
+    return publishing.publish_each(out, written, [1] * count, each, beside)
 
 
 def _as_wide(dialect: Dialect, taken: list[Taken]) -> Dialect:

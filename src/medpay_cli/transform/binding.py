@@ -54,12 +54,12 @@ class Binding:
     given: Mapping[str, str]
     terms: Terms
     partner: Partner | None
-    # Other inputs, by what the mapping calls them.
-    others: Mapping[str, str] = field(default_factory=dict)
     target: Chosen | None = None
     partners: tuple[Partners, ...] | None = None
     # Of a mapping of groups: what becomes of them, in which node.
     after: Target | None = None
+    # Other inputs, by what the mapping calls them.
+    others: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, source: Input, broken: ReadError | None) -> Taken:
         """Judge and map an input. Raises MedpayError."""
