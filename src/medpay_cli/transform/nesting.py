@@ -45,7 +45,7 @@ def apart(
             found: Chunk = {first: one}
             for node, others in waiting.items():
                 inner = others.belonging(one.select(by)) if node != first else None
-                if inner is not None:
+                if inner is not None and inner.height:
                     found[node] = inner.with_columns(pl.lit(None, pl.String).alias(name) for name in by)
             yield found
     for node, others in waiting.items():
