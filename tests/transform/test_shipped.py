@@ -33,8 +33,8 @@ def partner(folder: Path, conventions: str) -> tuple[object, ...]:
     ("conventions", "cash", "count"),
     [
         ("", "0.40", "3"), ('cash_payamt = "psn_cash_pay"', "0.40", "3"),
-        ('cash_payamt = "psn_part_amt"', "10.40", "3"), ('cash_payamt = "medfee_less_fund"', "10.50", "3"), ('count = "net"', "0.40", "1"),
-        ('count = "net"\ncash_payamt = "psn_part_amt"', "10.40", "1"),
+        ('cash_payamt = "psn_part_amt"', "10.40", "3"), ('cash_payamt = "medfee_less_fund"', "10.50", "3"),
+        ('count = "net"', "0.40", "1"), ('count = "net"\ncash_payamt = "psn_part_amt"', "10.40", "1"),
     ],
 )  # fmt: skip
 def test_a_3202_request_keeps_to_the_partner_s_conventions(tmp_path, conventions, cash, count):

@@ -13,6 +13,7 @@ from medpay_cli import judging, recognition
 from medpay_cli.checks import Flagged
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.files import Source
+from medpay_cli.fingerprints import Flags
 from medpay_cli.formats import Batch
 from medpay_cli.judging import VALID, Terms
 from medpay_cli.layouts import Layout
@@ -21,7 +22,6 @@ from medpay_cli.mappings.joins import RECORDS, Join
 from medpay_cli.mappings.plans import Plan
 from medpay_cli.partners import Partner
 from medpay_cli.parts import Parts
-from medpay_cli.repeats import Flags
 from medpay_cli.rules import together
 from medpay_cli.validate import named, opened
 
