@@ -129,6 +129,26 @@ def test_an_answer_that_contradicts_the_ledger_is_no_difference(tmp_path, old, n
     assert (answer.exit_code, ("M101", "class") in codes) == (1, True)
 
 
+def test_no_more_than_the_cash_was_paid_in_one_stop(tmp_path):
+    folder = FIXTURES / "settlement-to-commercial-claim"
+    text = (folder / "with.one_stop.csv").read_text("utf-8")
+    assert "30.00,30.00,0.00,50.00" in text
+    (tmp_path / "with.one_stop.csv").write_text(
+        text.replace("30.00,30.00,0.00,50.00", "80.01,80.01,0.00,0.00"), "utf-8"
+    )
+    inputs = {path.name.split(".")[1]: path for path in folder.glob("with.*")} | {
+        "one_stop": tmp_path / "with.one_stop.csv"
+    }
+    words = [word for name, path in inputs.items() for word in ("--with", f"{name}={path}")]
+    given = ("fixmedins_code=H11010100001", "claim_mode=2", "consent_flag=1")
+    answer = transformed(
+        folder / "in.csv", folder.name, tmp_path / "o.csv", *words, *(word for one in given for word in ("--set", one))
+    )
+    assert [(one["code"], one["row"], one["value"]) for one in answer.json["target"]["findings"]] == [
+        ("M101", 2, "one_stop.paid > psn_cash_pay")
+    ]
+
+
 def test_a_record_that_belongs_to_none_is_never_dropped():
     lists = pl.DataFrame({"setl_id": ["S1", "S2"]})
     items = pl.DataFrame({"setl_id": ["S1", "S3"], "amt": ["1.00", "2.00"]})

@@ -124,7 +124,7 @@ class Binding:
         goes_to = _only(chosen.parts, target, None, chosen.dialect)[0]
         plan = self.mapping.plan(layout, target, self.given)
         if self.partners is None:
-            reading = replace(self.terms, with_rules=True, allow_empty=True)
+            reading = replace(self.terms, encoding=None, with_rules=True, allow_empty=True)
             self.partners = tuple(partners(plan, self.others, self.mapping.name, reading, self.partner))
         whole = Target(plan, goes_to, chosen.dialect, self.partners)
         self.after = whole if whole.plan.before else None
