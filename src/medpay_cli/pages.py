@@ -90,6 +90,7 @@ def _plan(plan: Plan, document: Document, words: dict[str, str], lang: Language)
         f"{source} → {plan.target.id}",
         f"{len(plan.columns)}: {counts}",
         *([f"{words['only_where']}: {document['where']}"] if "where" in document else []),
+        *(f"{words['joined']}: {one.kind} ({one.layout.id}: {', '.join(one.by)})" for one in plan.joins),
         *([f"{words['grouped_by']}: {', '.join(document['group'])}"] if "group" in document else []),
         "",
         *_table([[words["field"], words["from"], words["expression"], words["title"]], *rows]),

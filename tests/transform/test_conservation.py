@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import tempfile
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+import cases
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from small import medpay
 
 from medpay_cli import config, dialects, layouts, mappings, sampling
 from medpay_cli.errors import MedpayError
 
 FAULTS = ("L101", "L102", "L103", "L104", "L108", "B101", "F101")
-SIDED = [name for name in config.names(config.MAPPING) if mappings.load(name).source]
+SIDED = [name for name in config.names(config.MAPPING) if mappings.load(name).source and name not in cases.NODED]
 FLAT = [name for name in SIDED if not {"group", "nodes"} & mappings.load(name).document.keys()]
 NESTED = [name for name in dialects.names() if dialects.load(name).nodes]
 SEEDS = range(3)
+# A run takes a second: what fails is small enough as it was drawn.
+EXAMPLES = settings(
+    max_examples=4, deadline=None, suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)  # fmt: skip
 
 
 def sampled(layout: str, dialect: str, records: int, seed: int, broken: tuple[str, ...]) -> bytes:
@@ -53,34 +64,130 @@ def total(records: list[dict[str, str]], name: str) -> Decimal:
     return found
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("name", FLAT)
-def test_what_comes_in_goes_out_or_is_rejected(tmp_path, name, seed):
-    [plan], sides = mappings.checked(name), mappings.load(name)
-    text = f"tsv:{sides.source.layout}"
-    content = sampled(sides.source.layout, text, 300, seed, FAULTS)
-    (tmp_path / "in.tsv").write_bytes(content)
+@dataclass(frozen=True)
+class Run:
+    """A mapping run on invented records: what came in, went out and was set aside, read without medpay."""
+
+    told: dict
+    came: list[dict[str, str]]
+    went: list[dict[str, str]]
+    gone: list[dict[str, str]]
+    exit_code: int
+
+    @property
+    def rejected(self) -> list[dict[str, str]]:
+        """The records that were set aside, as far as their amounts are any."""
+        return [record for record in self.gone if record]
+
+
+def ran(name: str, folder: Path, seed: int, records: int, faults: tuple[str, ...], lonely: int) -> Run:
+    """Run a mapping with --accepted-only."""
+    layout = mappings.load(name).source.layout
+    content = filled(name, sampled(layout, f"tsv:{layout}", records, seed, faults))
+    (folder / "in.tsv").write_bytes(content)
+    came = rows(content, None, "\t")
     answer = medpay(
-        "transform", tmp_path / "in.tsv", "--mapping", name, "--dialect", text, "--to-dialect", "csv", "-o",
-        tmp_path / "out.csv", "--accepted-only", "--format", "json",
+        "transform", folder / "in.tsv", "--mapping", name, "--dialect", f"tsv:{layout}", "--to-dialect", "csv", "-o",
+        folder / "out.csv", "--accepted-only", "--format", "json", *cases.given(name),
+        *cases.beside(name, came, folder, lonely=lonely),
     )  # fmt: skip
     assert answer.err == ""
-    told = answer.json
-    came, went = rows(content, None, "\t"), rows((tmp_path / "out.csv").read_bytes(), None, ",")
-    aside = tmp_path / "out.csv.rejected"
+    assert answer.json["written"], answer.json
+    aside = folder / "out.csv.rejected"
     gone = rows(aside.read_bytes(), None, "\t") if aside.exists() else []
-    left = told["records"]["left_out"]
-    assert len(came) == 300 == len(went) + len(gone) + left
-    assert told["records"] == {"in": 300, "out": len(went), "rejected": len(gone), "left_out": left}
-    assert (len(gone) > 0, answer.exit_code) == (True, 1)
-    by_name = {one["column"]: one for one in told["amounts"]}
+    return Run(answer.json, came, rows((folder / "out.csv").read_bytes(), None, ","), gone, answer.exit_code)
+
+
+def filled(name: str, content: bytes) -> bytes:
+    """The same records, with some columns as real ones have them."""
+    header, *lines = content.decode().split("\n")
+    names = header.split("\t")
+    made = []
+    for number, line in enumerate(lines):
+        cells = line.split("\t")
+        for column, values in cases.FILLED.get(name, {}).items() if len(cells) == len(names) else ():
+            if column in names:
+                cells[names.index(column)] = values[number % len(values)]
+        made.append("\t".join(cells))
+    return "\n".join([header, *made]).encode()
+
+
+def test_every_shipped_mapping_has_a_case():
+    assert cases.covered() == set(config.names(config.MAPPING))
+
+
+@pytest.mark.parametrize("name", SIDED)
+@EXAMPLES
+@given(
+    seed=st.integers(0, 999_999), records=st.integers(40, 120), lonely=st.integers(0, 5),
+    faults=st.lists(st.sampled_from(FAULTS), unique=True).map(tuple),
+)  # fmt: skip
+def test_what_comes_in_goes_out_or_is_rejected(name, seed, records, lonely, faults):
+    with tempfile.TemporaryDirectory() as folder:
+        run = ran(name, Path(folder), seed, records, faults, lonely)
+    left = run.told["records"]["left_out"]
+    of_groups = cases.SUMMED.get(name)
+    out = len(run.came) - len(run.gone) - left
+    assert run.told["records"] == {"in": records, "out": out, "rejected": len(run.gone), "left_out": left}
+    assert (len(run.came), run.exit_code) == (records, int(bool(run.gone)))
+    if of_groups is None:
+        assert len(run.went) == out
+        held_flat(name, run)
+    else:
+        held_in_groups(name, run, of_groups)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", cases.NODED)
+def test_a_message_for_each_record_holds_all_that_stood_in_it(tmp_path, name, seed):
+    dialect = mappings.load(name).source.dialect
+    content = sampled(dialects.load(dialect).nodes[0].layout, dialect, 9, seed, ())
+    (tmp_path / "in.json").write_bytes(content)
+    answer = medpay(
+        "transform", tmp_path / "in.json", "--mapping", name, "-o", tmp_path / "out.json", "--format", "json"
+    )
+    assert (answer.exit_code, answer.err) == (0, "")
+    before = json.loads(content)["lists"]
+    after = [json.loads(path.read_bytes())["input"] for path in sorted(tmp_path.glob("out-*.json"))]
+    again = [{**one["setlinfo"], **{node: some for node, some in one.items() if node != "setlinfo"}} for one in after]
+    assert again == before
+    for node, amounts in cases.NODED[name].items():
+        records = before if node == "setlinfo" else [record for one in before for record in one.get(node, ())]
+        told = {one["column"]: one["out"] for one in answer.json["amounts"] if one["node"] == node}
+        assert {column: total(records, column) for column in amounts} == {
+            column: Decimal(amount) for column, amount in told.items() if column in amounts
+        }
+
+
+@pytest.mark.parametrize("name", SIDED)
+def test_some_records_of_every_case_go_out(tmp_path, name):
+    assert ran(name, tmp_path, 5, 80, (), 6).went
+
+
+def held_flat(name: str, run: Run) -> None:
+    """Every amount that a mapping copies: in = out + rejected + left out, by sums of our own."""
+    [plan] = mappings.checked(name)
+    by_name = {one["column"]: one for one in run.told["amounts"]}
     for target, source in plan.carried.items():
-        outside = [record for record in came if not _is_amount(record.get(source, ""))]
-        assert outside == [] or len(gone) >= len(outside)
-        sums = [total(went, target), total([one for one in gone if one not in outside], source)]
-        assert [Decimal(by_name[target][key]) for key in ("out",)] == sums[:1]
-        assert Decimal(by_name[target]["in"]) == sum(sums) + Decimal(by_name[target]["left_out"])
+        outside = [record for record in run.came if not _is_amount(record.get(source, ""))]
+        assert outside == [] or len(run.gone) >= len(outside)
+        sums = [total(run.went, target), total([one for one in run.gone if one not in outside], source)]
+        came = total([one for one in run.came if one not in outside], source)
+        told = {key: Decimal(by_name[target][key]) for key in ("in", "out", "rejected", "left_out")}
+        assert [told["in"], told["out"], told["rejected"]] == [came, *sums]
+        assert came == sum(sums) + told["left_out"]
     assert by_name.keys() == {one.name for one in plan.target.money}
+
+
+def held_in_groups(name: str, run: Run, summed: dict[str, str]) -> None:
+    """Every sum of all groups is that of the records that were taken, and so is their number."""
+    for target, source in summed.items():
+        bad = [record for record in run.rejected if not _is_amount(record.get(source, ""))]
+        came = total([one for one in run.came if one not in bad], source)
+        gone = total([one for one in run.rejected if one not in bad], source)
+        assert total(run.went, target) == came - gone
+    if counted := cases.COUNTED.get(name):
+        assert total(run.went, counted) == run.told["records"]["out"]
 
 
 def _is_amount(text: str) -> bool:
@@ -101,10 +208,11 @@ def _is_amount(text: str) -> bool:
 def test_without_a_fault_nothing_is_rejected(tmp_path, name, seed):
     sides = mappings.load(name)
     text = f"tsv:{sides.source.layout}"
-    (tmp_path / "in.tsv").write_bytes(sampled(sides.source.layout, text, 200, seed, ()))
+    (tmp_path / "in.tsv").write_bytes(filled(name, sampled(sides.source.layout, text, 200, seed, ())))
     answer = medpay(
         "transform", tmp_path / "in.tsv", "--mapping", name, "--dialect", text, "--to-dialect", "csv", "-o",
-        tmp_path / "out.csv", "--format", "json",
+        tmp_path / "out.csv", "--format", "json", *cases.given(name),
+        *cases.beside(name, rows((tmp_path / "in.tsv").read_bytes(), None, "\t"), tmp_path),
     )  # fmt: skip
     # Invented records keep to their layouts, not to what rules know of real ones.
     assert {one["code"] for one in answer.json["source"]["findings"] if not one["code"].startswith("C")} <= {"L111"}

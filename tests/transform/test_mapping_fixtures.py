@@ -1,4 +1,7 @@
-"""Every shipped mapping turns its `in` into its `out`, byte for byte: `fixtures/mappings/<name>/`."""
+"""Every shipped mapping turns its `in` into its `out`, byte for byte: `fixtures/mappings/<name>/`.
+
+What it joins stands beside it as `with.<name>.*`.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,18 @@ def test_every_mapping_has_a_fixture_and_no_fixture_is_left_over():
 
 @pytest.mark.parametrize("name", config.names(config.MAPPING))
 def test_in_becomes_out(tmp_path, name):
-    [before], [after] = (sorted((FOLDER / name).glob(f"{end}.*")) for end in ("in", "out"))
-    options = FOLDER / name / "options.toml"
+    folder = FOLDER / name
+    [before], afters = (sorted(folder.glob(f"{end}*")) for end in ("in.", "out"))
+    options = folder / "options.toml"
     asked = tomllib.loads(options.read_text(encoding="utf-8")) if options.exists() else {}
-    out = tmp_path / after.name
+    others = [("--with", f"{path.name.split('.')[1]}={path}") for path in sorted(folder.glob("with.*"))]
     answer = medpay(
-        "transform", before, "--mapping", name, "-o", out, "--format", "json", *asked.get("words", ()),
+        "transform", before, "--mapping", name, "-o", tmp_path / f"out{afters[0].suffix}", "--format", "json",
+        *asked.get("words", ()), *(word for words in others for word in words),
     )  # fmt: skip
     found = [*answer.json["source"]["findings"], *answer.json["target"]["findings"]] if answer.out else answer.err
     assert answer.exit_code == asked.get("exit_code", 0), found
-    assert out.read_text(encoding="utf-8") == after.read_text(encoding="utf-8")
-    assert sorted([one["row"], one["code"], one["field"]] for one in found) == sorted(asked.get("findings", []))
+    made = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir() if ".rejected" not in path.name}
+    assert made == {path.name: path.read_text(encoding="utf-8") for path in afters}
+    told = sorted(([one["row"] or "-", one["code"], one["field"]] for one in found), key=str)
+    assert told == sorted(asked.get("findings", []), key=str)

@@ -25,9 +25,9 @@ def blocks(kind: str, page: Path = ENGLISH) -> list[str]:
 def followed(tmp_path):
     """The folder after every command of the page, and what each of them said."""
     shown = {
-        "json": ["my_bill.json", "my_claim.json"],
-        "toml": ["my_mapping.toml"],
-        "csv": ["bills.csv", "expected.csv"],
+        "json": ["my_bill.json", "my_claim.json", "my_payment.json"],
+        "toml": ["my_mapping.toml", "my_joined.toml"],
+        "csv": ["bills.csv", "expected.csv", "payments.csv", "expected_joined.csv"],
     }
     for kind, names in shown.items():
         for name, content in zip(names, blocks(kind), strict=True):
@@ -53,7 +53,7 @@ def followed(tmp_path):
 def test_a_mapping_is_added_by_following_the_page(followed):
     folder, done = followed
     assert {line: (one.returncode, one.stderr) for line, one in done.items() if one.returncode or one.stderr} == {}
-    coverage, stopped, accepted, _, many = (one.stdout for one in done.values())
+    coverage, stopped, accepted, _, many, joined = (one.stdout for one in done.values())
     assert "9: expression 5, code table 1, constant 1, given at the run 1, declared empty 1" in coverage
     assert "row 3 (line 4): kind kind: the table has no 急诊 (it has 门诊 | 住院)" in stopped
     assert stopped.splitlines()[-1].startswith("nothing is written: there are errors")
@@ -62,6 +62,9 @@ def test_a_mapping_is_added_by_following_the_page(followed):
     assert rejected[1:] == ["B0000003,急诊,2,1,2.00,1"]
     assert re.search(r"^records +4 +2 +1 +1$", accepted, re.MULTILINE)
     assert re.search(r"^records +500 ", many, re.MULTILINE)
+    assert "party institution: payment (bill_no) has 2 records of that key, wanted is 1" in joined
+    assert re.search(r"^records +4 +2 +1 +1$", joined, re.MULTILINE)
+    assert (folder / "joined.csv").read_text("utf-8") == (folder / "expected_joined.csv").read_text("utf-8")
 
 
 def test_every_shipped_mapping_is_named_on_both_pages():

@@ -30,6 +30,7 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 )
 @click.option("--encoding", metavar="NAME", help="Encoding of the source, before what its dialect declares.")
 @click.option("--set", "given", multiple=True, metavar="COL=VALUE", help="What the mapping asks for at the run.")
+@click.option("--with", "others", multiple=True, metavar="NAME=PATH", help="An input that the mapping joins.")
 @click.option("--accepted-only", is_flag=True, help="Leave records with errors out; they go to OUT.rejected.")
 @click.option("--split-rows", type=click.IntRange(1), metavar="N", help="Parts OUT-001, … of N records at most.")
 @click.option("--split-size", metavar="SIZE", help="Parts of SIZE at most: bytes, or with K, M, G.")
@@ -38,8 +39,8 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 @options.reports(FORMATS)
 def command(
     paths: tuple[str, ...], mapping: str, out: Path, layout: str | None, dialect: str | None, to_dialect: str | None,
-    encoding: str | None, given: tuple[str, ...], accepted_only: bool, split_rows: int | None, split_size: str | None,
-    allow_empty: bool, partner: Partner | None, **report: Any,
+    encoding: str | None, given: tuple[str, ...], others: tuple[str, ...], accepted_only: bool, split_rows: int | None,
+    split_size: str | None, allow_empty: bool, partner: Partner | None, **report: Any,
 ) -> int:  # fmt: skip
     """Example: medpay transform 1305.zip --mapping nhsa-1305-to-price-item -o prices.csv
 
@@ -52,7 +53,8 @@ def command(
 
     if split_rows is not None and split_size is not None:
         raise MedpayError("one_split")
-    read = [*paths, *options.own(layout, dialect, to_dialect, mapping), *options.read_by(partner)]
+    beside = _given("--with", others, "NAME=PATH")
+    read = [*paths, *beside.values(), *options.own(layout, dialect, to_dialect, mapping), *options.read_by(partner)]
     options.check_targets(report, FORMATS, read, [out])
     with options.progress() as tick:
         result = transform(
@@ -62,7 +64,8 @@ def command(
             layout=layout,
             dialect=dialect,
             to_dialect=to_dialect,
-            given=_given(given),
+            given=_given("--set", given, "COL=VALUE"),
+            others=beside,
             terms=Terms(encoding=encoding, allow_empty=allow_empty, tick=tick),
             accepted_only=accepted_only,
             limit=Limit(split_rows, _bytes(split_size)),
@@ -73,13 +76,13 @@ def command(
     return result.exit_code
 
 
-def _given(texts: tuple[str, ...]) -> dict[str, str]:
+def _given(option: str, texts: tuple[str, ...], form: str) -> dict[str, str]:
     """`stmt_begndate=2024-03-01`. Raises MedpayError."""
     found: dict[str, str] = {}
     for text in texts:
         name, mark, value = text.partition("=")
         if not mark or not name or not value or name in found:
-            raise MedpayError("side_option", option="--set", text=text, form="COL=VALUE")
+            raise MedpayError("side_option", option=option, text=text, form=form)
         found[name] = value
     return found
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 from medpay_cli import config, dialects, layouts
 from medpay_cli.config import Document
 from medpay_cli.errors import MedpayError
 from medpay_cli.layouts import Layout
 from medpay_cli.mappings import plans
+from medpay_cli.mappings.joins import beside
 from medpay_cli.mappings.plans import Plan
 from medpay_cli.parts import Parts, fitted
 
@@ -39,6 +39,19 @@ class MappingFile:
         """Of messages: node of the target → what becomes of the records of a node of the source."""
         return dict(self.document.get("nodes", {}))
 
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """Columns by which each record of the first node, and all that have the same in them, is a file of its own."""
+        return tuple(self.document.get("apart", ()))
+
+    def under(self, conventions: Mapping[str, str]) -> MappingFile:
+        """The mapping as it is where a partner has these conventions."""
+        document = dict(self.document)
+        for convention, variants in self.document.get("variants", {}).items():
+            for key, said in variants.get(conventions.get(convention), {}).items():
+                document[key] = {**document.get(key, {}), **said} if isinstance(said, dict) else said
+        return replace(self, document=document)
+
     def of_nodes(self, source: Parts, target: Parts) -> dict[str, tuple[str, Plan]]:
         """Node of the source → node of the target, and the plan between them. Raises MedpayError."""
         made: dict[str, tuple[str, Plan]] = {}
@@ -47,6 +60,8 @@ class MappingFile:
             if before in made or before not in source or node not in target:
                 raise MedpayError("mapping_nodes", path=self.name, source=before, target=node)
             document = {key: value for key, value in said.items() if key != "from"}
+            if set(self.apart) - set(target[node].names):
+                raise MedpayError("apart_columns", path=self.name, columns=", ".join(self.apart))
             made[before] = node, plans.held(f"{self.name} [nodes.{node}]", document, source[before], target[node], {})
         return made
 
@@ -71,16 +86,14 @@ def checked(name: str) -> list[Plan]:
     if found.nodes:
         source, target = (fitted(dialects.load(str(side.dialect)))[0] for side in (found.source, found.target))
         return [plan for _, plan in found.of_nodes(source, target).values()]
-    return [found.plan(layouts.load(str(found.source.layout)), layouts.load(str(found.target.layout)))]
+    before, after = layouts.load(str(found.source.layout)), layouts.load(str(found.target.layout))
+    for convention, variants in found.document.get("variants", {}).items():
+        for value in variants:
+            found.under({convention: value}).plan(before, after)
+    return [found.plan(before, after)]
 
 
 def _side(said: Document, name: str) -> Side:
-    dialect = _beside(said["dialect"], name) if "dialect" in said else None
-    layout = _beside(said["layout"], name) if "layout" in said else None
+    dialect = beside(said["dialect"], name) if "dialect" in said else None
+    layout = beside(said["layout"], name) if "layout" in said else None
     return Side(layout, dialect, said.get("headings", {}))
-
-
-def _beside(text: str, name: str) -> str:
-    """A file of the user's stands beside the mapping that names it."""
-    is_file = text.endswith((config.LAYOUT.suffix, config.DIALECT.suffix)) and ":" not in text
-    return str(Path(name).parent / text) if is_file and name.endswith(config.MAPPING.suffix) else text

@@ -95,6 +95,11 @@ class _Calls:
     made: list[pl.Expr] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
 
+    @property
+    def others(self) -> set[str]:
+        """What stands before the columns of other inputs."""
+        return {name[: name.index(".") + 1] for name in self.kinds if "." in name}
+
     def replaced(self, tokens: list[str]) -> str:
         """The text with a column's name for every call."""
         out: list[str] = []
@@ -105,6 +110,10 @@ class _Calls:
             if call and tokens[following : following + 1] == ["("]:
                 arguments, at = _arguments(tokens, following)
                 out.append(f'"{self._column(tokens, call, arguments)}"')
+            elif tokens[at + 1 : at + 2] == ["."] and f"{tokens[at]}." in self.others:
+                # A column of another input is one name, and none of a field inside a field.
+                out.append(f'"{"".join(tokens[at : at + 3])}"')
+                at += 3
             else:
                 out.append(tokens[at])
                 at += 1

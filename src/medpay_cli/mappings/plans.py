@@ -9,7 +9,9 @@ from medpay_cli import layouts
 from medpay_cli.config import Document
 from medpay_cli.errors import MedpayError
 from medpay_cli.layouts import Field, Layout
+from medpay_cli.mappings import joins
 from medpay_cli.mappings.expressions import MOST_DIGITS, TEXT, Formula, InexactError, Kind, Kinds, formula, kinds_of
+from medpay_cli.mappings.joins import Join
 
 # How a target column is covered, in the order in which `show` tells them.
 EXPRESSION, CODES, CONSTANT, ASKED, EMPTY = "expression", "codes", "constant", "asked", "empty"
@@ -62,11 +64,17 @@ class Plan:
     where: Formula | None = None
     unfilled: Mapping[str, str] | None = None
     before: Plan | None = None
+    joins: tuple[Join, ...] = ()
 
     @property
     def kinds(self) -> dict[str, Kind]:
-        """What the source's fields are in expressions."""
-        return kinds_of(self.source)
+        """What the source's fields, and those of other inputs, are in expressions."""
+        return kinds_of(self.source) | {name: kind for one in self.joins for name, kind in one.kinds.items()}
+
+    @property
+    def where_joins(self) -> bool:
+        """Whether other inputs have a say in which records are wanted."""
+        return self.where is not None and any(self.where.fields & one.taken for one in self.joins)
 
     @property
     def carried(self) -> dict[str, str]:
@@ -84,7 +92,7 @@ class Plan:
     @property
     def is_identity(self) -> bool:
         """Whether every record stays as it is."""
-        return self.where is None and self.source.schema == self.target.schema and all(
+        return not (self.where or self.joins) and self.source.schema == self.target.schema and all(
             one.copied == one.name for one in self.columns
         )  # fmt: skip
 
@@ -123,7 +131,8 @@ class _Lint:
     def plan(self) -> Plan:
         """Raises MedpayError."""
         self._check_covered()
-        kinds = kinds_of(self.source)
+        joined = joins.held(self.name, self.document, self.source)
+        kinds = kinds_of(self.source) | {name: kind for one in joined for name, kind in one.kinds.items()}
         sql = {**self._said("columns"), **dict(self._split())}
         made = {name: self._expression(name, text, kinds) for name, text in sql.items()}
         made |= {name: Column(name, constant=text, said=text) for name, text in self._said("constants").items()}
@@ -133,12 +142,16 @@ class _Lint:
             self._formula(name, f'"{said["of"]}"', kinds)
         made |= {name: self._codes(name, said, kinds) for name, said in self._said("codes").items()}
         where = self.document.get("where")
+        wanted = self._where(where, kinds) if where else None
+        formulas = [*(one.formula for one in made.values()), wanted]
+        fields = frozenset(name for one in formulas if one for name in one.fields)
         return Plan(
             self.source,
             self._without_requirements(),
             tuple(made.get(name, Column(name)) for name in self.target.names),
-            self._where(where, kinds) if where else None,
+            wanted,
             self._said("unfilled"),
+            joins=tuple(one.taking(fields) for one in joined),
         )
 
     def before(self) -> Plan:
@@ -150,11 +163,11 @@ class _Lint:
         if twice:
             raise self._error("mapping_twice", names=", ".join(sorted(twice)), layout=self.source.id)
         for name, made in sums.items():
-            if not made.kind.is_amount:
+            if made.kind.name not in ("amount", "count"):
                 raise self._error("mapping_inexact", name=name, expression=self._said("sums")[name], reason=made.kind)
         columns = [Column(one.field or "", one) for one in group] + [Column(*pair) for pair in sums.items()]
         fields = [_text(str(one.field), self.source) for one in group]
-        fields += [_amount(name, made.kind.scale, made.field, self.source) for name, made in sums.items()]
+        fields += [_amount(name, made, self.source) for name, made in sums.items()]
         where = self.document.get("where")
         middle = Layout("", tuple(fields), (), {})
         return Plan(self.source, middle, tuple(columns), self._where(where, kinds) if where else None)
@@ -176,8 +189,10 @@ class _Lint:
         """Every target column exactly once."""
         split = [name for one in self.document.get("splits", ()) for name in (*one["shares"], one["remainder"])]
         named = [*split, *self.document.get("empty", ()), *self.document.get("asked", ())]
-        for key in ("columns", "repairs", "constants", "codes", "unfilled"):
+        for key in ("columns", "repairs", "constants", "codes"):
             named += self._said(key)
+        # What is filled in some records only is given all the same.
+        named += [name for name in self._said("unfilled") if name not in self._said("columns")]
         required = {one.name for one in self.target.fields if one.required}
         optional = {name for name in self._said("unfilled") if name not in required}
         for fault, names in (
@@ -266,11 +281,12 @@ def _text(name: str, source: Layout) -> Field:
     return Field(name, False, (("type", "string"),), known.notes if known else {})
 
 
-def _amount(name: str, scale: int, field: str | None, source: Layout) -> Field:
+def _amount(name: str, made: Formula, source: Layout) -> Field:
     """A sum of a group: as many digits as there are."""
-    known = source.field(field or name) or source.field(name)
-    notes = {**(known.notes if known else {}), "x-digits": MOST_DIGITS, "x-scale": scale}
-    return Field(name, False, (("type", "number"), ("format", "money")), notes)
+    known = source.field(made.field or name) or source.field(name)
+    notes = {**(known.notes if known else {}), "x-digits": MOST_DIGITS, "x-scale": made.kind.scale}
+    form = "money" if made.kind.is_amount else "decimal"
+    return Field(name, False, (("type", "number"), ("format", form)), notes)
 
 
 def _with_count(middle: Layout) -> Layout:

@@ -24,6 +24,8 @@ def text(result: Any, out: BinaryIO, style: Style) -> None:
             grouped(page, end, style)
     for node, records in result.unmapped.items():
         page.line(f"{words['unmapped']}: {node} {records:,}")
+    for one in result.others:
+        page.line(f"{one.kind} {printable(one.path)}: {one.records:,}, {words['unasked']} {one.unasked:,}")
     if result.records:
         counts = [["in", "out", "rejected", "left_out"], [f"{result.records[name]:,}" for name in result.records]]
         heads = ["", words["came"], words["went"], words["rejected"], words["not_taken"]]
@@ -62,6 +64,10 @@ def to_json(result: Any, out: BinaryIO, style: Style) -> None:
         "records": result.records,
         "amounts": [_amount(one) for one in result.amounts],
         "unmapped": result.unmapped,
+        "joined": [
+            {"name": one.kind, "path": printable(one.path), "records": one.records, "unasked": one.unasked}
+            for one in result.others
+        ],
         "source": _end(result.source, style),
         "target": _end(result.target, style),
     }  # fmt: skip

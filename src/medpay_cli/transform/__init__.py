@@ -23,7 +23,7 @@ from medpay_cli.partners import Partner
 from medpay_cli.reports import Style
 from medpay_cli.transform import grouping, nesting, publishing
 from medpay_cli.transform.binding import Binding, Chosen, Taken
-from medpay_cli.transform.converting import Conservation, reject_across
+from medpay_cli.transform.converting import Conservation, Conversion, reject_across
 from medpay_cli.transform.publishing import Beside, Limit, Part
 from medpay_cli.validate import exit_code, opened
 
@@ -43,6 +43,16 @@ class Amount:
     left_out: Decimal | None = None
 
 
+@dataclass(frozen=True)
+class Other:
+    """An input that was joined: how many of its records the mapping wants, how many of them no record asked for."""
+
+    kind: str
+    path: str
+    records: int
+    unasked: int
+
+
 @dataclass
 class Transformation:
     """What `transform` did: both ends' findings, the files, and the balance of records and amounts."""
@@ -60,6 +70,8 @@ class Transformation:
     amounts: list[Amount] = field(default_factory=list)
     # Nodes of the source that the mapping does not take, and how many records each holds.
     unmapped: dict[str, int] = field(default_factory=dict)
+    # Inputs that were joined.
+    others: list[Other] = field(default_factory=list)
     incomplete: str | None = None
 
 
@@ -73,13 +85,14 @@ def transform(
     to_dialect: str | None = None,
     terms: Terms | None = None,
     given: Mapping[str, str] | None = None,
+    others: Mapping[str, str] | None = None,
     accepted_only: bool = False,
     limit: Limit | None = None,
     style: Style | None = None,
     partner: Partner | None = None,
 ) -> Transformation:
     """Map the records of all inputs, in order, to `out`, as a mapping (a shipped name or FILE.toml) says; what it
-    asks for at the run is `given`.
+    asks for at the run is `given`, the inputs that it joins are the `others`.
 
     Records with an error, on either end, stop it: nothing is written. With `accepted_only` they are left out, and stand
     beside `out` in the source's layout. Raises MedpayError for what cannot be done as asked, InternalError where
@@ -89,19 +102,23 @@ def transform(
     paths = list(paths)
     if given and (used.source is None or used.nodes):
         raise MedpayError("mapping_asked", path=mapping, names="-", given=", ".join(given))
+    if others and "join" not in used.document:
+        raise MedpayError("mapping_with", path=mapping, names="-", given=", ".join(others))
     if str(out) == "-":
         raise MedpayError("side_option", option="-o", text="-", form="OUT")
-    files.check_targets((out,), paths)
+    files.check_targets((out,), [*paths, *(others or {}).values()])
     # What only writes records anew holds them against their layouts, not against what rules know of their content.
     held = replace(terms or Terms(), with_rules=used.source is not None)
     held = replace(held, profile=partner.profile) if partner else held
-    reading = Binding(used, out, layout, dialect, to_dialect, given or {}, held, partner)
+    used = used.under(held.profile.conventions)
+    reading = Binding(used, out, layout, dialect, to_dialect, given or {}, held, partner, others=others or {})
     taken = [reading.read(source, broken) for path in paths for source, broken in opened(Source.parse(path))]
     chosen = reading.target
     conversions = [of for one in taken for of in one.conversions.values()]
     for node in {of.target.node for of in conversions}:
         reject_across([of for of in conversions if of.target.node == node])
     result = _told(used, out, taken, chosen)
+    result.others = [Other(one.join.kind, one.path, one.records, one.unasked) for one in reading.partners or ()]
     if any(one.verdict.verdict == NOT_JUDGED for taking in taken for one in taking.judgements):
         return replace(result, incomplete="not_judged")
     if chosen is None or (result.exit_code and not accepted_only):
@@ -193,6 +210,14 @@ def _write(
         size = publishing.publish_members(result.out, members, beside)
         result.parts = [Part(result.out, result.records["out"], size)]
         return True
+    if reading.mapping.apart:
+        if limit != Limit():
+            raise MedpayError("split_nodes", dialect=written.name)
+        first = written.parts[0].name
+        lists = nesting.apart(first, {node: frames(node) for node in balance}, reading.mapping.apart)
+        count, prove = _accepted(conversions, first), partial(_prove, result, taken, balance)
+        result.parts = _published_apart(result.out, written, names, lists, count, beside, prove)
+        return True
     if len(balance) > 1:
         if limit != Limit():
             raise MedpayError("split_nodes", dialect=written.name)
@@ -201,7 +226,7 @@ def _write(
         return True
     (node,) = balance
     records: Iterator[pl.DataFrame] = frames(node)
-    accepted = sum(of.accepted for of in conversions)
+    accepted = _accepted(conversions, node)
     if reading.after and reading.after.plan.before:
         found = grouping.groups(records, reading.after.plan.before)
         made, text = grouping.judged(reading.after.plan, found, result.out, node, written, reading.terms)
@@ -220,6 +245,26 @@ def _write(
 
     result.parts = publishing.publish(result.out, written, proved(), accepted, limit, write, beside)
     return True
+
+
+def _accepted(conversions: list[Conversion], node: str | None) -> int:
+    return sum(of.accepted for of in conversions if of.target.node == node)
+
+
+def _published_apart(
+    out: Path, written: Dialect, names: formats.Names, lists: Iterator[nesting.Chunk], count: int, beside: Beside,
+    prove: Callable[[], None],
+) -> list[Part]:  # fmt: skip
+    """A message for each of so many records; before any of them is seen, everything has its place and ties."""
+    left = iter(range(count - 1, -1, -1))
+
+    def each(file: BinaryIO) -> None:
+        formats.write(file, written, names, iter([next(lists)]))
+        if next(left) == 0:
+            next(lists, None)  # raises where records are left that belong to none
+            prove()
+
+    return publishing.publish_each(out, written, [1] * count, each, beside)
 
 
 def _as_wide(dialect: Dialect, taken: list[Taken]) -> Dialect:

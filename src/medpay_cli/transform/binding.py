@@ -18,6 +18,7 @@ from medpay_cli.partners import Partner
 from medpay_cli.parts import Parts, fitted
 from medpay_cli.transform import publishing
 from medpay_cli.transform.converting import Conversion, Target, convert
+from medpay_cli.transform.joining import Partners, partners
 from medpay_cli.validate import NO_DIALECT, NO_LAYOUT, named
 
 
@@ -54,8 +55,11 @@ class Binding:
     terms: Terms
     partner: Partner | None
     target: Chosen | None = None
+    partners: tuple[Partners, ...] | None = None
     # Of a mapping of groups: what becomes of them, in which node.
     after: Target | None = None
+    # Other inputs, by what the mapping calls them.
+    others: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, source: Input, broken: ReadError | None) -> Taken:
         """Judge and map an input. Raises MedpayError."""
@@ -118,7 +122,11 @@ class Binding:
         target = layouts.load(str(self.mapping.target.layout))
         chosen = self._chosen(target)
         goes_to = _only(chosen.parts, target, None, chosen.dialect)[0]
-        whole = Target(self.mapping.plan(layout, target, self.given), goes_to, chosen.dialect)
+        plan = self.mapping.plan(layout, target, self.given)
+        if self.partners is None:
+            reading = replace(self.terms, encoding=None, with_rules=True, allow_empty=True)
+            self.partners = tuple(partners(plan, self.others, self.mapping.name, reading, self.partner))
+        whole = Target(plan, goes_to, chosen.dialect, self.partners)
         self.after = whole if whole.plan.before else None
         return {node: replace(whole, plan=whole.plan.before or whole.plan)}
 

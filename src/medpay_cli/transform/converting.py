@@ -26,6 +26,7 @@ from medpay_cli.judging import FOUND, NOT_JUDGED, REPEATED, VALID, Desk, Judged,
 from medpay_cli.layouts import Layout
 from medpay_cli.mappings.plans import Plan
 from medpay_cli.repeats import CANDIDATE_ROW, MARK, Candidates, Keys, Times
+from medpay_cli.transform.joining import Partners
 from medpay_cli.transform.mapped import mapped
 
 UNFILLED = "M102"
@@ -34,11 +35,13 @@ Sums = dict[str, Decimal]
 
 @dataclass(frozen=True)
 class Target:
-    """Where the records of a node go: how they are mapped, the node of the target, and how that is written."""
+    """Where the records of a node go: how they are mapped, the node of the target, and how that is written; and what
+    the mapping takes from other inputs."""
 
     plan: Plan
     node: str | None
     dialect: Dialect
+    partners: tuple[Partners, ...] = ()
 
 
 @dataclass
@@ -117,7 +120,7 @@ class Conversion(list[_Work]):
             waiting = packed(accepted.select(ROW, LINE, *names), is_tight=True)
             gone = (batch.records - accepted.height, lost)
             return _Work(batch.records, batch.lines, batch.width, unfit, waiting, None, None, gone)
-        made = mapped(self.target.plan, replace(batch, node=self.target.node), accepted)
+        made = mapped(self.target.plan, replace(batch, node=self.target.node), accepted, self.target.partners)
         judged = _wanted(self.desk.work(made.batch), batch, made.left_out)
         rows = made.batch.text[ROW]
         is_left = text[ROW].is_in(made.left_out.implode())

@@ -15,7 +15,9 @@ from medpay_cli.findings import ERROR
 from medpay_cli.formats import LINE, ROW, Batch
 from medpay_cli.formats.archive import Input
 from medpay_cli.judging import FOUND, VALID, Desk, Judgement, Measure, Terms, reject_repeated
+from medpay_cli.mappings.expressions import AMOUNTS
 from medpay_cli.mappings.plans import RECORDS, Plan
+from medpay_cli.rules import together
 from medpay_cli.transform.mapped import mapped
 
 # So many frames of groups are held before they become one.
@@ -24,7 +26,7 @@ AT_ONCE = 64
 
 def groups(frames: Iterator[pl.DataFrame], before: Plan) -> pl.DataFrame:
     """The groups of records that were mapped, in the order of their columns: text, sums, and the number of records."""
-    sums = {one.name: one.scale for one in before.target.money}
+    sums = {one.name: one.scale for one in before.target.fields if one.form in AMOUNTS}
     by = [name for name in before.target.names if name not in sums]
     made: list[pl.DataFrame] = []
     for frame in frames:
@@ -38,7 +40,8 @@ def groups(frames: Iterator[pl.DataFrame], before: Plan) -> pl.DataFrame:
 
 
 def _summed(frame: pl.DataFrame, by: list[str], sums: dict[str, int]) -> pl.DataFrame:
-    return frame.group_by(by).agg(pl.col(*sums, RECORDS).sum())
+    # A sum is known only where every amount is.
+    return frame.group_by(by).agg(*(together.total(name).alias(name) for name in sums), pl.col(RECORDS).sum())
 
 
 def judged(

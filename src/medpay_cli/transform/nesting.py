@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
 from medpay_cli.dialects import Dialect, Node
+from medpay_cli.errors import MedpayError
 
 Chunk = dict[str | None, pl.DataFrame]
 
@@ -31,6 +32,25 @@ def chunks(dialect: Dialect, records: Mapping[str | None, Iterator[pl.DataFrame]
     left = {node: frame for node, one in waiting.items() if (frame := one.next()) is not None}
     if left:
         yield left
+
+
+def apart(
+    first: str | None, records: Mapping[str | None, Iterator[pl.DataFrame]], by: Sequence[str]
+) -> Iterator[Chunk]:
+    """A chunk for each record of the first node, with the records of the others that have the same in some columns,
+    where these are empty then. Raises MedpayError for records that stand behind another one than their own."""
+    waiting = {node: _Waiting(frames) for node, frames in records.items()}
+    while (frame := waiting[first].next()) is not None:
+        for one in frame.iter_slices(1):
+            found: Chunk = {first: one}
+            for node, others in waiting.items():
+                inner = others.belonging(one.select(by)) if node != first else None
+                if inner is not None and inner.height:
+                    found[node] = inner.with_columns(pl.lit(None, pl.String).alias(name) for name in by)
+            yield found
+    for node, others in waiting.items():
+        if (left := others.next()) is not None:
+            raise MedpayError("apart_lost", node=node, count=left.height, columns=", ".join(by), first=first)
 
 
 def _inside(around: Node, frame: pl.DataFrame, dialect: Dialect, waiting: Mapping[str | None, _Waiting]) -> Chunk:

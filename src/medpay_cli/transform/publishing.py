@@ -6,7 +6,7 @@ import contextlib
 import gzip
 import shutil
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -81,6 +81,22 @@ def publish_whole(out: Path, dialect: Dialect, write: Callable[[BinaryIO], None]
             write(inner)
         _write_beside(beside, outputs[1:])
         return outputs[0].tell()
+
+
+def publish_each(
+    out: Path, dialect: Dialect, records: Sequence[int], write: Callable[[BinaryIO], None], beside: Beside
+) -> list[Part]:
+    """Write as many files as there are numbers of records, one after the other, and others `beside` them, all of them
+    or none."""
+    _check_parts(out, len(records))
+    paths = [_numbered(out, number) for number in range(1, len(records) + 1)]
+    with files.together(*paths, *beside) as outputs:
+        for path, file in zip(paths, outputs, strict=False):
+            with _packed(file, path, dialect) as inner:
+                write(inner)
+        written = [file.tell() for file in outputs[: len(paths)]]
+        _write_beside(beside, outputs[len(paths) :])
+    return [Part(*one) for one in zip(paths, records, written, strict=True)]
 
 
 def publish_members(
