@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from medpay_cli import config, dialects, files, findings, formats, judging, layouts, recognition, reports, separating
+from medpay_cli.batches import Batches
 from medpay_cli.control import Declared
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError, ReadError
@@ -66,11 +67,13 @@ def validate(
     style: Style | None = None,
     partner: Partner | None = None,
     against: Iterable[tuple[str, str]] = (),
+    manifest: str | None = None,
 ) -> Outcome:
     """Hold files against a layout (a shipped name, FILE.json or "none") in a dialect (a shipped name or FILE.toml).
 
     Whichever is not named follows from the other or is recognised; a dialect is read as the `partner` writes it.
     `against` pairs a kind ("lines") with the PATH that holds such records: rules about several records look there too.
+    `manifest` is the file that says what each of them holds, where it does not stand beside them as the dialect says.
     `fail_on` is the severity from which findings make the exit code 1. Records go to `targets` unless the file is not
     judged, words in the language of `style`. Wrong data is in the Outcome; raises MedpayError for what cannot be done
     as asked.
@@ -91,7 +94,10 @@ def validate(
         if asked and len(sources) != 1:
             raise MedpayError("one_input_for", option=option, count=len(sources))
     in_lines = bool(targets and targets.paths)
-    made = [_judged(source, broken, layout, dialect, held, partner, in_lines=in_lines) for source, broken in sources]
+    beside = Batches(partner, manifest)
+    made = [
+        _judged(source, broken, layout, dialect, held, partner, beside, in_lines=in_lines) for source, broken in sources
+    ]
     judgements = [judgement for one in made for judgement in one.judgements]
     # Those of the only file are not copied: there may be millions.
     found = judgements[0].findings if len(judgements) == 1 else Findings()
@@ -137,7 +143,7 @@ def _gathered(against: Iterable[tuple[str, str]], terms: Terms, partner: Partner
         if not known:
             raise MedpayError("against_kind", kind=kind, known=", ".join(together.AGAINST))
         made = [
-            _judged(source, broken, None, None, reading, partner, in_lines=False)
+            _judged(source, broken, None, None, reading, partner, Batches(partner), in_lines=False)
             for source, broken in opened(Source.parse(path))
         ]
         fitting = [
@@ -199,7 +205,7 @@ def opened(source: Source) -> list[tuple[Input, ReadError | None]]:
 
 def _judged(
     source: Input, broken: ReadError | None, layout: str | None, dialect: str | None, terms: Terms,
-    partner: Partner | None, *, in_lines: bool,
+    partner: Partner | None, beside: Batches, *, in_lines: bool,
 ) -> _Made:  # fmt: skip
     used, written = NO_LAYOUT, dialects.load(dialect, partner) if dialect else NO_DIALECT
     try:
@@ -216,9 +222,13 @@ def _judged(
             used, written = recognition.recognised(source, terms.encoding, layout, partner)
         if in_lines:
             _check_in_lines(source, written)
+        terms, wrong = beside.held(source, written, next(iter(used.values())), terms)
     except ReadError as err:
         unread = judging.blank(source, next(iter(used.values())), written)
         return _Made(source, used, written, [judging.unreadable(unread, err)])
+    if wrong:
+        unread = judging.blank(source, next(iter(used.values())), written)
+        return _Made(source, used, written, [judging.contradicted(unread, wrong)])
     made = judging.judge_nodes(source, used, written, lambda *_: None, terms)
     for one in made:
         if layout == NONE and one.verdict.verdict == VALID:

@@ -57,6 +57,7 @@ def command(
     from medpay_cli.validate import Targets, validate
 
     targets = Targets(accepted, rejected)
+    requests, manifest = options.parted(totals)
     others = [_pair(text) for text in against]
     named = [*(path for _, path in others), *([str(waivers)] if waivers else [])]
     options.check_targets(
@@ -74,13 +75,14 @@ def command(
                 encoding=encoding,
                 selected=_codes(select),
                 ignored=_codes(ignore),
-                declared=control.joined([*map(control.expected, expect), *map(control.load, totals)]),
+                declared=control.joined([*map(control.expected, expect), *map(control.load, requests)]),
                 allow_empty=allow_empty,
                 waivers=answered.load(waivers) if waivers else (),
                 as_of=as_of.date() if as_of else date.today(),
                 tick=tick,
             ),
             against=others,
+            manifest=manifest,
             fail_on=fail_on,
             targets=targets if targets.paths else None,
             style=options.style(report),

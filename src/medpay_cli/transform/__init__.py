@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -12,6 +13,7 @@ from typing import BinaryIO
 import polars as pl
 
 from medpay_cli import files, formats, mappings, money, reports, separating
+from medpay_cli.batches import Batches
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import InternalError, MedpayError
 from medpay_cli.files import Source
@@ -24,7 +26,7 @@ from medpay_cli.reports import Style
 from medpay_cli.transform import grouping, nesting, publishing
 from medpay_cli.transform.binding import Binding, Chosen, Taken
 from medpay_cli.transform.converting import Conservation, reject_across
-from medpay_cli.transform.publishing import Beside, Limit, Part
+from medpay_cli.transform.publishing import Beside, Content, Limit, Part
 from medpay_cli.validate import exit_code, opened
 
 
@@ -56,6 +58,9 @@ class Transformation:
     exit_code: int
     parts: list[Part] = field(default_factory=list)
     rejected_files: list[str] = field(default_factory=list)
+    # The number of the batch, and what was written beside its files.
+    batch_no: str | None = None
+    manifests: list[str] = field(default_factory=list)
     records: dict[str, int] = field(default_factory=dict)
     amounts: list[Amount] = field(default_factory=list)
     # Nodes of the source that the mapping does not take, and how many records each holds.
@@ -77,9 +82,14 @@ def transform(
     limit: Limit | None = None,
     style: Style | None = None,
     partner: Partner | None = None,
+    batch_no: str | None = None,
+    manifest: str | None = None,
 ) -> Transformation:
     """Map the records of all inputs, in order, to `out`, as a mapping (a shipped name or FILE.toml) says; what it
-    asks for at the run is `given`.
+    asks for at the run is `given`, and what names, control lines and manifests say of a batch.
+
+    With a `batch_no` what is written is that batch, for ever: its manifest comes last. `manifest` is that of the
+    inputs, where it does not stand beside them as their dialect says.
 
     Records with an error, on either end, stop it: nothing is written. With `accepted_only` they are left out, and stand
     beside `out` in the source's layout. Raises MedpayError for what cannot be done as asked, InternalError where
@@ -87,16 +97,16 @@ def transform(
     """
     used = mappings.load(mapping)
     paths = list(paths)
-    if given and (used.source is None or used.nodes):
-        raise MedpayError("mapping_asked", path=mapping, names="-", given=", ".join(given))
     if str(out) == "-":
         raise MedpayError("side_option", option="-o", text="-", form="OUT")
     files.check_targets((out,), paths)
     # What only writes records anew holds them against their layouts, not against what rules know of their content.
     held = replace(terms or Terms(), with_rules=used.source is not None)
     held = replace(held, profile=partner.profile) if partner else held
-    reading = Binding(used, out, layout, dialect, to_dialect, given or {}, held, partner)
+    reading = Binding(used, out, layout, dialect, to_dialect, given or {}, held, partner, batch_no)
+    reading.beside = Batches(partner, manifest)
     taken = [reading.read(source, broken) for path in paths for source, broken in opened(Source.parse(path))]
+    reading.beside.check_whole()
     chosen = reading.target
     conversions = [of for one in taken for of in one.conversions.values()]
     for node in {of.target.node for of in conversions}:
@@ -106,10 +116,21 @@ def transform(
         return replace(result, incomplete="not_judged")
     if chosen is None or (result.exit_code and not accepted_only):
         return replace(result, incomplete="findings")
+    if reading.seal and reading.seal.out is None:
+        if limit and limit != Limit() and not reading.seal.is_numbered:
+            raise MedpayError("dialect_fault", path=chosen.dialect.name, reason="batch name: {part}")
+        result.out = reading.seal.named(1)
+        files.check_targets((result.out,), paths)
     beside = _beside(result, taken, style or Style("en")) if result.exit_code else {}
     files.check_targets(beside, paths)
-    if not _write(result, taken, chosen, limit or Limit(), beside, reading):
-        return replace(result, exit_code=1, incomplete="findings")
+    with reading.seal.claimed() if reading.seal else contextlib.nullcontext(lambda: None) as done:
+        if not _write(result, taken, chosen, limit or Limit(), beside, reading):
+            return replace(result, exit_code=1, incomplete="findings")
+        if reading.seal:
+            # Behind the data for good: a file without its manifest is not there yet, never the reverse.
+            result.batch_no = batch_no
+            result.manifests = [files.shown(str(path)) for path in reading.seal.publish(result.parts)]
+            done()
     result.rejected_files = [files.shown(str(path)) for path in beside]
     return replace(result, incomplete="accepted_only" if beside else None)
 
@@ -215,10 +236,14 @@ def _write(
         yield from records
         _prove(result, taken, balance)
 
-    def write(file: BinaryIO, records: Iterable[pl.DataFrame]) -> None:
+    def write(file: BinaryIO, records: Iterable[pl.DataFrame]) -> Content | None:
+        if reading.seal:
+            return reading.seal.write(file, written, node, records)
         formats.write(file, written, names, ({node: one} for one in records))
+        return None
 
-    result.parts = publishing.publish(result.out, written, proved(), accepted, limit, write, beside)
+    named = reading.seal.named if reading.seal and reading.seal.out is None else None
+    result.parts = publishing.publish(result.out, written, proved(), accepted, limit, write, beside, named)
     return True
 
 
