@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -108,10 +108,11 @@ class Batches:
             declared = Declared()  # what is said holds for all members together
         return replace(terms, beside={**terms.beside, source.path: declared}), wrong
 
-    def check_whole(self) -> None:
-        """Refuse to put some parts of a batch together, or all in another order. Raises MedpayError."""
+    def check_whole(self, order: Callable[[list[str]], list[str]] = list) -> None:
+        """Refuse to put some parts of a batch together, or all in another order, where that matters. Raises
+        MedpayError."""
         for number, (names, read) in self.seen.items():
-            if len(read) > 1 and read != names:
+            if len(read) > 1 and order(read) != order(names):
                 raise MedpayError("parts_of_batch", batch=number, names=", ".join(names), given=", ".join(read))
 
     def holders(self, folder: Path, batch: BatchFiles, number: str) -> list[str]:

@@ -51,8 +51,8 @@ class Terms:
     The encoding asked for (before what the dialect declares); which rules apply (code prefixes; none selected means
     all), how a partner's profile holds them, who answers for what they find, on which day, whether rules about whole
     records are held at all; what was gathered of other files that it is held against (by record kind), or whether it is
-    gathered here for such; what was declared of the file, and by path what stands beside one says; after how many
-    records (or some more) it is left; who is told of every batch's records.
+    gathered here for such; what was declared of the file, which manifest was named, and by path what a manifest
+    says; after how many records (or some more) it is left; who is told of every batch's records.
     """
 
     encoding: str | None = None
@@ -65,6 +65,7 @@ class Terms:
     against: Mapping[str, Frames] = field(default_factory=dict)
     gathers: bool = False
     declared: Declared = field(default_factory=Declared)
+    manifest: str | None = None
     beside: Mapping[str, Declared] = field(default_factory=dict)
     allow_empty: bool = False
     at_most: int | None = None

@@ -67,13 +67,11 @@ def validate(
     style: Style | None = None,
     partner: Partner | None = None,
     against: Iterable[tuple[str, str]] = (),
-    manifest: str | None = None,
 ) -> Outcome:
     """Hold files against a layout (a shipped name, FILE.json or "none") in a dialect (a shipped name or FILE.toml).
 
     Whichever is not named follows from the other or is recognised; a dialect is read as the `partner` writes it.
     `against` pairs a kind ("lines") with the PATH that holds such records: rules about several records look there too.
-    `manifest` is the file that says what each of them holds, where it does not stand beside them as the dialect says.
     `fail_on` is the severity from which findings make the exit code 1. Records go to `targets` unless the file is not
     judged, words in the language of `style`. Wrong data is in the Outcome; raises MedpayError for what cannot be done
     as asked.
@@ -94,7 +92,7 @@ def validate(
         if asked and len(sources) != 1:
             raise MedpayError("one_input_for", option=option, count=len(sources))
     in_lines = bool(targets and targets.paths)
-    beside = Batches(partner, manifest)
+    beside = Batches(partner, held.manifest)
     made = [
         _judged(source, broken, layout, dialect, held, partner, beside, in_lines=in_lines) for source, broken in sources
     ]

@@ -382,3 +382,44 @@ def test_a_file_without_its_manifest_is_judged_where_none_is_required(tmp_path):
     assert judged(tmp_path, FIRST) == (0, [])
     put(tmp_path, {SECOND: TWO.encode(), "B8.manifest": batch()[MANIFEST].replace(b"B7", b"B8")})
     assert judged(tmp_path, SECOND) == (3, [(SECOND, "F222", None, None, "{batch_no}.manifest")])
+
+
+def reconciled(folder: Path, *options: object):
+    """The folder of the batch against itself as it was."""
+    recipe = (
+        'title = { zh = "账单", en = "bills" }\nkey = ["bill_no"]\namounts = ["paid"]\ncompare = []\ngroups = []\n'
+        'sides = [{ name = "ours", layout = "LAYOUT", dialect = "DIALECT" }, '
+        '{ name = "theirs", layout = "LAYOUT", dialect = "DIALECT" }]\n'
+    )
+    text = recipe.replace("LAYOUT", str(folder / "bill.json")).replace("DIALECT", str(folder / "bill.toml"))
+    (folder / "bills.toml").write_text(text, encoding="utf-8")
+    return medpay(
+        "reconcile", folder / "out", folder / "theirs", "--recipe", folder / "bills.toml", "--format", "json", *options
+    )
+
+
+def test_a_side_is_held_against_its_manifest_before_it_is_matched(tmp_path):
+    for name in ("theirs", "out"):
+        settled(tmp_path, DIALECT, batch())
+        if name == "theirs":
+            (tmp_path / "out").rename(tmp_path / "theirs")
+    answer = reconciled(tmp_path)
+    assert (answer.exit_code, answer.json["classes"]["matched"]["keys"]) == (0, 3)
+    content = batch()
+    sub(SECOND, "-0.02\nT", "-0.03\nT")(content)
+    put(tmp_path, content)
+    answer = reconciled(tmp_path)
+    assert (answer.exit_code, [(one["code"], one["field"], one["count"]) for one in answer.json["counts"]]) == (
+        3,
+        [("B202", "digest SHA256", 1)],
+    )
+    put(tmp_path, {name: held for name, held in batch().items() if name != SECOND})
+    answer = reconciled(tmp_path)
+    assert (answer.exit_code, [one["code"] for one in answer.json["counts"]]) == (3, ["B203"])
+    (tmp_path / "late.csv").write_bytes(batch()[MANIFEST].replace(b",51,1,", b",51,9,"))
+    put(tmp_path, {name: held for name, held in batch().items() if name != MANIFEST})
+    answer = reconciled(tmp_path, "--totals", f"ours={tmp_path / 'late.csv'}")
+    assert (answer.exit_code, [(one["code"], one["field"]) for one in answer.json["counts"]]) == (
+        3,
+        [("B201", "records")],
+    )

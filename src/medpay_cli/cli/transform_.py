@@ -76,13 +76,12 @@ def command(
             dialect=dialect,
             to_dialect=to_dialect,
             given=_given(given),
-            terms=Terms(encoding=encoding, allow_empty=allow_empty, tick=tick),
+            terms=Terms(encoding=encoding, manifest=totals, allow_empty=allow_empty, tick=tick),
             accepted_only=accepted_only,
             limit=Limit(split_rows, _bytes(split_size)),
             style=options.style(report),
             partner=partner,
             batch_no=batch_no,
-            manifest=totals,
         )
     options.emit(result, FORMATS, **report)
     return result.exit_code

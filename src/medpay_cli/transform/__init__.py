@@ -83,13 +83,11 @@ def transform(
     style: Style | None = None,
     partner: Partner | None = None,
     batch_no: str | None = None,
-    manifest: str | None = None,
 ) -> Transformation:
     """Map the records of all inputs, in order, to `out`, as a mapping (a shipped name or FILE.toml) says; what it
     asks for at the run is `given`, and what names, control lines and manifests say of a batch.
 
-    With a `batch_no` what is written is that batch, for ever: its manifest comes last. `manifest` is that of the
-    inputs, where it does not stand beside them as their dialect says.
+    With a `batch_no` what is written is that batch, for ever: its manifest comes last.
 
     Records with an error, on either end, stop it: nothing is written. With `accepted_only` they are left out, and stand
     beside `out` in the source's layout. Raises MedpayError for what cannot be done as asked, InternalError where
@@ -104,7 +102,7 @@ def transform(
     held = replace(terms or Terms(), with_rules=used.source is not None)
     held = replace(held, profile=partner.profile) if partner else held
     reading = Binding(used, out, layout, dialect, to_dialect, given or {}, held, partner, batch_no)
-    reading.beside = Batches(partner, manifest)
+    reading.beside = Batches(partner, held.manifest)
     taken = [reading.read(source, broken) for path in paths for source, broken in opened(Source.parse(path))]
     reading.beside.check_whole()
     chosen = reading.target
