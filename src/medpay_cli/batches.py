@@ -97,7 +97,7 @@ class Batches:
             named = ", ".join(str(one.get(NAME)) for one in manifest.rows)
             return terms, [Contradiction(OTHER_FILES, NAME, path.name, f"{manifest.path.name}: {named}")]
         else:
-            said = {key: value for key, value in row.items() if key in (BATCH, PART) or key not in MADE}
+            said = {key: value for key, value in row.items() if key in (BATCH, PART, ALGORITHM) or key not in MADE}
             facts = {
                 name: [*facts.get(name, []), *_saying(manifest.path.name, name, said)] for name in {**facts, **said}
             }
@@ -237,6 +237,12 @@ class Batches:
                 yield Contradiction(OTHER_FILE, f"{DIGEST} {algorithm}", self._digests[known], row[DIGEST])
 
 
+def digest_of(source: Input, algorithm: str) -> str:
+    """The digest of a file as it lies there."""
+    with _raw(source) as stream:
+        return digest(stream, algorithm)
+
+
 def digest(stream: BinaryIO, algorithm: str) -> str:
     """The digest of what a stream holds, in hexadecimal. Raises MedpayError where this Python cannot make it."""
     stream.seek(0)
@@ -281,6 +287,11 @@ def _whole(row: Row, name: str, manifest: Manifest) -> int:
     if not control.NUMBER_OF_RECORDS.fullmatch(row[name]):
         raise ReadError(UNREAD, f"{manifest.path.name}: {name} {row[name]}", "N")
     return int(row[name])
+
+
+def facts(source: Input, dialect: Dialect) -> dict[str, tuple[tuple[str, str], ...]]:
+    """What the dialect and the name of a file say of it."""
+    return _told(_facts(dialect.batch or BatchFiles(), Path(source.path).name))
 
 
 def _facts(batch: BatchFiles, name: str) -> dict[str, list[tuple[str, str]]]:

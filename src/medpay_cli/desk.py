@@ -106,7 +106,7 @@ class Judgement(Generic[T]):
     (LineKind), or each record where a format has no lines, and a way to read some records again (see `formats.again`).
 
     `not_judged` says of rules that could not be held what they lack, and in how many records a value for them;
-    `gathered` holds the columns that rules about several records look at.
+    `gathered` holds the columns that rules about several records look at, `said` what control lines say beside totals.
     """
 
     verdict: FileVerdict
@@ -116,6 +116,7 @@ class Judgement(Generic[T]):
     again: Again = lambda _: iter(())
     not_judged: list[dict[str, Any]] = field(default_factory=list)
     gathered: Frames = field(default_factory=Frames)
+    said: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -325,7 +326,9 @@ class Desk(Generic[T]):
 
     def take(self, batch: Batch, judged: Judged[T]) -> None:
         """Take in what was found of a batch. Raises ReadError F220 for a control line that declares no number."""
-        self.declared += declared_of(batch, self.layout)
+        for declared in declared_of(batch, self.layout):
+            self.declared.append(declared)
+            self.made.said.update({name: said[0][1] for name, said in declared.facts.items()})
         self.tally.add(judged.tally)
         made, verdict = self.made, self.made.verdict
         for some in judged.found:

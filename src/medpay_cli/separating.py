@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from medpay_cli.errors import InternalError, ReadError, StorageError
 from medpay_cli.formats import LineKind
@@ -12,7 +12,7 @@ from medpay_cli.formats.lines import walk
 from medpay_cli.judging import Judgement
 
 
-def separate(source: Input, made: Judgement[None], accepted: BinaryIO | None, rejected: BinaryIO | None) -> None:
+def separate(source: Input, made: Judgement[Any], accepted: BinaryIO | None, rejected: BinaryIO | None) -> None:
     """Write the records of a judged input (as it was opened, not decoded) to where they belong.
 
     What is no record (byte order mark, preamble, header, footer) goes to both, blank lines to neither, so that both

@@ -14,7 +14,7 @@ ROWS = (
     {"transform"},
     {"validate", "reconcile", "inspection", "pages", "fieldpages", "published", "sampling"},
     {"pairing"},
-    {"recognition", "separating", "sides"},
+    {"acknowledging", "recognition", "separating", "sides"},
     {"batches"},
     {"evidence", "judging", "mappings", "recipes", "reports"},
     {"desk"},
