@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import partial
 from itertools import accumulate
 
+import numpy as np
 import polars as pl
 
 from medpay_cli import control, findings, formats
@@ -35,7 +36,7 @@ from medpay_cli.desk import (
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import InternalError, ReadError
 from medpay_cli.findings import ERROR, FileVerdict, Findings
-from medpay_cli.formats import Batch
+from medpay_cli.formats import Batch, lines
 from medpay_cli.formats.archive import Input
 from medpay_cli.layouts import Layout
 from medpay_cli.repeats import Candidates
@@ -49,7 +50,7 @@ __all__ = [
 ]  # fmt: skip
 
 EMPTY, EXPIRED, LACKING = "F208", "B901", "B902"
-CONTRADICTED, DISAGREEING = "B201", "B204"
+CONTRADICTED, DISAGREEING, REFUSED = "B201", "B204", "B206"
 
 
 def judge_file(source: Input, layout: Layout, dialect: Dialect, also: Also[T], terms: Terms) -> Judgement[T]:
@@ -99,6 +100,8 @@ def judge_parts(
             _tell_not_judged(desk.made)
         own = [part[0].beside, *(part[0].declared if not terms.at_most else ())]
         _hold_against(part[0], [terms.declared, *own] if is_whole else own)
+        for desk in part if terms.profile.refuse_from else ():
+            _refuse(desk.made, terms.profile.refuse_from or 0)
     if not is_whole:
         _hold_all([part[0].made for part in parts], terms.declared)
     return [[desk.made for desk in part] for part in parts]
@@ -277,6 +280,21 @@ def _tell_not_judged(made: Judgement[T]) -> None:
         )  # fmt: skip
     if made.not_judged:
         made.verdict.verdict = FOUND
+
+
+def _refuse(made: Judgement[T], at_least: int) -> None:
+    """Reject all records of a file where so many are rejected: the partner takes all of it or nothing."""
+    verdict = made.verdict
+    if verdict.verdict == NOT_JUDGED or not at_least <= verdict.rejected < verdict.records:
+        return
+    made.findings.add(
+        findings.frame(
+            REFUSED, file_of(verdict), file=pl.col("file"), member=pl.col("member"), node=verdict.node,
+            value=str(verdict.rejected), expected=str(at_least),
+        )
+    )  # fmt: skip
+    lines.reject(made.lines, np.ones(verdict.records, np.bool_))
+    verdict.rejected, verdict.rejected_totals = verdict.records, dict(verdict.totals)
 
 
 def unreadable(verdict: FileVerdict, err: ReadError | None) -> Judgement[T]:

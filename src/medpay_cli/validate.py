@@ -306,7 +306,7 @@ def _write(made: list[_Made], outcome: Outcome, targets: Targets, style: Style, 
             out.get(path) if path else None for path in (targets.accepted, targets.rejected, targets.why, targets.ack)
         )
         if records:
-            separating.separate(made[0].source, made[0].judgements[0], accepted, rejected)
+            separating.separate(made[0].source, made[0].judgements[0], accepted, rejected, made[0].dialect)
         if why is not None:
             reports.write(outcome, "why", why, style)
         if ack is not None and targets.ack is not None:

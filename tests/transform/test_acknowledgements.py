@@ -87,7 +87,7 @@ def test_records_that_are_wrong_are_told_layer_by_layer(tmp_path):
     assert counts(found) == {("B7", sha(TEXT), "5", "1", "4", "100.00")}
     [told] = [row for row in found if row["err_code"] == "L103"]
     assert (told["err_msg_zh"], told["err_msg_en"]) == (
-        "paid paid：'7.505' 不符合格式 money(16,2)", "paid paid: '7.505' is not of format money(16,2)",
+        "paid paid：'7.505' 不符合格式 money(16,2)", "paid paid: '7.505' does not have the format money(16,2)",
     )  # fmt: skip
 
 
@@ -178,3 +178,19 @@ def test_an_acknowledgement_is_not_acknowledged(tmp_path):
     assert answered(tmp_path) == 0
     answer = medpay("validate", tmp_path / "ack.csv", "--layout", "acknowledgement", "--ack", tmp_path / "b.csv")
     assert (answer.exit_code, "acknowledgement.v1 is an acknowledgement itself" in answer.err) == (2, True)
+
+
+@pytest.mark.parametrize(("most", "status", "accepted"), [(4, "R", "0"), (5, "P", "1")])
+def test_a_partner_may_refuse_a_file_as_a_whole_from_so_many_wrong_records_on(most, status, accepted, tmp_path):
+    settled(tmp_path, without_manifest(), {FIRST: TEXT.encode()})
+    (tmp_path / "medpay.toml").write_text(f"[partners.x]\nrefuse_from = {most}\n", encoding="utf-8")
+    options = ("--partner", "x", "--config", tmp_path / "medpay.toml", "--accepted", tmp_path / "good.txt")
+    assert answered(tmp_path, *options, "--rejected", tmp_path / "bad.txt") == 1
+    found = rows(tmp_path)
+    assert (found[0]["ack_status"], found[0]["accept_count"]) == (status, accepted)
+    assert [row["err_msg_en"] for row in found if row["err_code"] == "B206"] == [
+        "4 records are wrong, and from 4 on the whole file is refused"
+    ] * (status == "R")
+    records = [line for line in (tmp_path / "good.txt").read_text().splitlines() if line[0] == "A"]
+    assert len(records) == int(accepted)
+    assert {row["ack_status"] for row in found if row["row_no"] == "1"} == {"A" if accepted == "1" else "R"}
