@@ -41,6 +41,8 @@ from medpay_cli.parts import fitted
 OTHER_FILE, OTHER_FILES, DISAGREEING, USED_AGAIN, UNREAD, MISSING = "B202", "B203", "B204", "B205", "F221", "F222"
 # What hashlib calls them, and how long they are; MD5 is only read.
 ALGORITHMS = {"SHA256": ("sha256", 64), "SM3": ("sm3", 64), "MD5": ("md5", 32)}
+# Said instead of a manifest: there is none.
+NONE = "none"
 # Where no dialect says how a manifest is written, its ending does.
 BY_ENDING = {".json": "json:manifest", ".xml": "xml:manifest", ".xlsx": "xlsx:manifest"}
 
@@ -71,7 +73,8 @@ class Manifest:
 
 @dataclass
 class Batches:
-    """The manifests beside files, read once each; the one that was `named` is that of every file."""
+    """The manifests beside files, read once each; the one that was `named` is that of every file, with NONE no file
+    has one."""
 
     partner: Partner | None = None
     named: str | None = None
@@ -128,6 +131,8 @@ class Batches:
 
     def _manifest(self, path: Path, batch: BatchFiles, facts: Mapping[str, list[tuple[str, str]]]) -> Manifest | None:
         """The manifest of a file. Raises ReadError F222 where there should be one, F221 where there are two."""
+        if self.named == NONE:
+            return None
         if self.named is not None:
             usual = replace(batch, dialect=BY_ENDING.get(Path(self.named).suffix.lower(), batch.dialect))
             return self._read(Path(self.named), batch if batch.beside else usual)

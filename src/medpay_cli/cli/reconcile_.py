@@ -190,7 +190,7 @@ def _request(path: str) -> Declared:
     """What a request declares; a manifest says it of one file after the other."""
     from medpay_cli import control
 
-    return control.load(path) if control.is_request(path) else control.Declared()
+    return control.load(path) if path != "none" and control.is_request(path) else control.Declared()
 
 
 def _named_totals(totals: tuple[str, ...], names: list[str]) -> dict[str, list[str]]:

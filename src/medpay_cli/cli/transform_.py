@@ -37,7 +37,7 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 @click.option("--encoding", metavar="NAME", help="Encoding of the source, before what its dialect declares.")
 @click.option("--set", "given", multiple=True, metavar="COL=VALUE", help="What mapping or dialect asks for at the run.")
 @click.option("--batch-no", metavar="ID", help="Write this batch: named, with its manifest; never the same twice.")
-@click.option("--totals", metavar="FILE", help="The manifest of the source, where it does not stand beside it.")
+@click.option("--totals", metavar="FILE", help="The manifest of the source, where it is not beside it; or none.")
 @click.option("--accepted-only", is_flag=True, help="Leave records with errors out; they go to OUT.rejected.")
 @click.option("--split-rows", type=click.IntRange(1), metavar="N", help="Parts OUT-001, … of N records at most.")
 @click.option("--split-size", metavar="SIZE", help="Parts of SIZE at most: bytes, or with K, M, G.")
@@ -62,7 +62,7 @@ def command(
         raise MedpayError("one_split")
     read = [
         *paths,
-        *([totals] if totals else []),
+        *([totals] if totals not in (None, "none") else []),
         *options.own(layout, dialect, to_dialect, mapping),
         *options.read_by(partner),
     ]

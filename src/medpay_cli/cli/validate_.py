@@ -64,7 +64,13 @@ def command(
     options.check_targets(
         report,
         OUTPUTS,
-        [*paths, *named, *totals, *options.own(layout, dialect), *options.read_by(partner)],
+        [
+            *paths,
+            *named,
+            *(path for path in totals if path != "none"),
+            *options.own(layout, dialect),
+            *options.read_by(partner),
+        ],
         targets.paths,
     )
     with options.progress() as tick:
