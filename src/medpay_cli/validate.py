@@ -243,7 +243,7 @@ def _judged(
         first = next(iter(used.values()))
         said = Declared(facts=batches.facts(source, written))
         terms, wrong = beside.held(source, written, first, terms)
-        said = terms.beside[source.path]
+        said = terms.beside.get(source.path, said)
         if asked.ack:
             acknowledging.check(first, written, said)
     except ReadError as err:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from pathlib import Path
 
@@ -29,7 +28,7 @@ def test_every_command_of_the_page_works(folder):
     for line in (line for block in blocks("sh", ENGLISH) for line in block.splitlines()):
         word, *rest = shlex.split(line)
         if word == "mkdir":
-            os.mkdir(*rest)
+            Path(*rest).mkdir()
         else:
             assert word == "medpay"
             said[line] = medpay(*rest)

@@ -99,6 +99,21 @@ def test_more_than_what_is_asked_for_is_refused(tmp_path):
     assert "acct_date, crt_time, enc_alg, file_type, sender_code" in answer.err
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [('amount = "paid"', 'amount = "memo"'), ('hash = "bill_no"', 'hash = "bill"')]
+)
+def test_a_total_of_a_field_that_the_records_lack_is_refused(old, new, tmp_path):
+    answer = written(tmp_path, DIALECT.replace(old, new))
+    assert (answer.exit_code, f"under {old.split()[0]} in [batch] of the dialect" in answer.err) == (2, True)
+    assert lies(tmp_path) == {}
+
+
+def test_a_dialect_without_batches_takes_no_number(tmp_path):
+    answer = written(tmp_path, DIALECT.partition("[batch]")[0], "b.txt", *GIVEN)
+    assert answer.exit_code == 2
+    assert answer.err.startswith(f"error: dialect {tmp_path / 'bill.toml'} has no [batch]")
+
+
 # Names and manifests.
 
 

@@ -60,17 +60,12 @@ def command(
     targets = Targets(accepted, rejected, ack)
     requests, manifest = options.parted(totals)
     others = [_pair(text) for text in against]
-    named = [*(path for _, path in others), *([str(waivers)] if waivers else [])]
+    beside = [*(path for path in totals if path != "none"), *([str(waivers)] if waivers else [])]
+    named = [*(path for _, path in others), *beside]
     options.check_targets(
         report,
         OUTPUTS,
-        [
-            *paths,
-            *named,
-            *(path for path in totals if path != "none"),
-            *options.own(layout, dialect),
-            *options.read_by(partner),
-        ],
+        [*paths, *named, *options.own(layout, dialect), *options.read_by(partner)],
         targets.paths,
     )
     with options.progress() as tick:

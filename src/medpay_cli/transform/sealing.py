@@ -197,6 +197,10 @@ def stamped(
         needed += [one.name for one in free if one.required]
         optional = {one.name for one in free}
         batches.hasher(batch.digest)
+        amounts = [one.name for one in layout.money]
+        for key, name, names in (("amount", batch.amount, amounts), ("hash", batch.hash, [*layout.names])):
+            if name is not None and name not in names:
+                raise MedpayError("batch_key", path=dialect.name, name=name, where=key, known=", ".join(names) or "-")
     if number is None and (is_named or (batch and batch.required)):
         raise MedpayError("stamps_asked", dialect=dialect.name, names="--batch-no ID")
     lacking = [name for name in dict.fromkeys((*needed, *in_names)) if name not in says]
