@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO, NamedTuple
 
 from medpay_cli import control, dialects, files, judging
@@ -25,6 +25,8 @@ from medpay_cli.batchfiles import (
     PART_OF_NAME,
     PARTS,
     SIZE,
+    STEM,
+    WHOLE,
     BatchFiles,
 )  # fmt: skip
 from medpay_cli.control import Declared
@@ -145,6 +147,7 @@ class Batches:
             if own in others:
                 return self._read(path.with_name(str(own)), batch)
             expected = own or batch.beside.text
+            others = [name for name in others if batch.name is None or batch.said_by(_data_name(batch, name))]
         else:
             found = [self._read(path.with_name(name), batch) for name in others if _agrees(batch, name, said)]
             naming = [one for one in found if one.of(path.name)]
@@ -211,12 +214,9 @@ class Batches:
         for name in names:
             if Path(name).name != name or not path.with_name(name).is_file():
                 yield Contradiction(OTHER_FILES, NAME, "-", name)
+        known = {*names, *_beside(path.parent, batch)}
         for name in _listed(path.parent) if number else ():
-            if (
-                batch.said_by(name).get(BATCH) == number
-                and name not in names
-                and name not in _beside(path.parent, batch)
-            ):
+            if name not in known and batch.said_by(name).get(BATCH) == number:
                 yield Contradiction(OTHER_FILES, NAME, name, ", ".join(names))
         digests = [(row[DIGEST].lower(), row.get(NAME, "")) for row in rows if DIGEST in row]
         for digest, name in digests:
@@ -351,8 +351,15 @@ def _agrees(batch: BatchFiles, name: str, said: Row) -> bool:
 def _may_be(batch: BatchFiles, path: Path, number: str | None) -> bool:
     """Whether a manifest may be of that batch, by its name or that of the file that it is beside."""
     found = (batch.beside.parsed(path.name) if batch.beside else None) or {}
-    said = {**batch.said_by(found.get("name", "")), **found}
+    said = {**batch.said_by(_data_name(batch, path.name)), **found}
     return number is not None and said.get(BATCH, number) == number
+
+
+def _data_name(batch: BatchFiles, name: str) -> str:
+    """What the data file is called beside which a manifest of that name stands, where each has one."""
+    found = (batch.beside.parsed(name) if batch.beside else None) or {}
+    ending = PurePath(batch.name.text).suffix if batch.name else ""
+    return found.get(WHOLE) or found.get(STEM, "") + ending
 
 
 def _is_one_of_several(source: Input) -> bool:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from unittest import mock
 
@@ -99,9 +102,10 @@ def test_more_than_what_is_asked_for_is_refused(tmp_path):
     assert "acct_date, crt_time, enc_alg, file_type, sender_code" in answer.err
 
 
-@pytest.mark.parametrize(
-    ("old", "new"), [('amount = "paid"', 'amount = "memo"'), ('hash = "bill_no"', 'hash = "bill"')]
-)
+FIELDS = [('amount = "paid"', 'amount = "memo"'), ('hash = "bill_no"', 'hash = "bill"')]
+
+
+@pytest.mark.parametrize(("old", "new"), FIELDS)
 def test_a_total_of_a_field_that_the_records_lack_is_refused(old, new, tmp_path):
     answer = written(tmp_path, DIALECT.replace(old, new))
     assert (answer.exit_code, f"under {old.split()[0]} in [batch] of the dialect" in answer.err) == (2, True)
@@ -285,6 +289,65 @@ def test_a_run_that_stopped_before_the_manifest_may_be_done_again(tmp_path):
     assert written(tmp_path).exit_code == 6
 
 
+def test_a_file_that_a_stopped_run_left_is_not_passed_off_as_part_of_the_batch(tmp_path):
+    with mock.patch.object(sealing.Seal, "publish", side_effect=KeyboardInterrupt):
+        assert written(tmp_path).exit_code != 0
+    (tmp_path / "out" / SECOND).rename(tmp_path / "out" / SECOND.replace("_002", "_003"))
+    answer = written(tmp_path)
+    left = SECOND.replace("_002", "_003")
+    assert (answer.exit_code, f"left when it was stopped: {left}; remove" in answer.err) == (2, True)
+    assert MANIFEST not in lies(tmp_path)
+    (tmp_path / "out" / left).unlink()
+    assert written(tmp_path).exit_code == 0
+    assert judged(tmp_path, FIRST, SECOND) == (0, [])
+
+
+KILLED = """\
+import os, signal, sys
+from pathlib import Path
+from medpay_cli import files
+from medpay_cli.transform import sealing
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+count = 0
+whole = files._Output.publish
+def publish(self):
+    global count
+    whole(self)
+    count += 1
+    if count == {after}:
+        die()
+files._Output.publish = publish
+if {after} == 0:
+    sealing.Seal.write = die
+from medpay_cli.cli import main
+sys.argv[0] = "medpay"
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("after", "there", "judged_as", "again"),
+    [(0, [], None, 0), (1, [FIRST], 3, 0), (2, [FIRST, SECOND], 3, 0), (3, [MANIFEST, FIRST, SECOND], 0, 6)],
+)
+def test_wherever_a_run_is_killed_a_manifest_speaks_of_whole_files_only(after, there, judged_as, again, tmp_path):
+    """Killed before anything is written, behind the first part, behind both, behind the manifest."""
+    with mock.patch("batch_files.medpay", lambda *words: _killed(after, words)):
+        assert written(tmp_path) == -signal.SIGKILL
+    assert [*lies(tmp_path)] == there
+    if judged_as is not None:
+        assert judged(tmp_path, FIRST)[0] == judged_as
+    assert written(tmp_path).exit_code == again
+    assert lies(tmp_path) == batch()
+
+
+def _killed(after: int, words: tuple[object, ...]) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED.format(after=after), *map(str, words)], capture_output=True, check=False
+    )
+    return done.returncode
+
+
 def test_a_manifest_that_cannot_be_written_leaves_the_number_free(tmp_path):
     (tmp_path / "out" / MANIFEST).mkdir(parents=True)
     assert written(tmp_path).exit_code == 6  # something of that name stands there
@@ -390,6 +453,15 @@ def test_a_file_of_any_dialect_is_held_against_a_manifest_that_is_named(tmp_path
         )  # fmt: skip
         found = [tuple(one[key] for key in ("code", "field", "value", "expected")) for one in answer.json["findings"]]
         assert (answer.exit_code, found) == expected
+
+
+def test_flags_of_other_files_ask_for_none(tmp_path):
+    """An inbox that other partners use too."""
+    dialect = OF_EACH.replace("required = true", "required = false")
+    settled(tmp_path, dialect, {FIRST: ONE.encode(), "other.ok": b"1"})
+    assert judged(tmp_path, FIRST) == (0, [])
+    put(tmp_path, {FIRST: ONE.encode(), SECOND.replace(".txt", ".ok"): b"1"})
+    assert judged(tmp_path, FIRST) == (3, [(FIRST, "F222", None, None, FIRST.replace(".txt", ".ok"))])
 
 
 def test_a_file_without_its_manifest_is_judged_where_none_is_required(tmp_path):

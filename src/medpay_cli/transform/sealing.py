@@ -99,7 +99,13 @@ class Seal:
         return content
 
     def publish(self, parts: list[Part]) -> list[Path]:
-        """Write what stands beside files that are at their final names, all of it or nothing; where it is."""
+        """Write what stands beside files that are at their final names, all of it or nothing; where it is.
+
+        Raises MedpayError where a run that was stopped left a file of the batch that is none of these.
+        """
+        left = {*self.manifests.holders(self.folder, self.batch, self.number)} - {part.path.name for part in parts}
+        if left:
+            raise MedpayError("batch_left", batch=self.number, names=", ".join(sorted(left)), path=self.folder)
         if self.batch.beside is None:
             return []
         rows = [self._row(number, part, len(parts)) for number, part in enumerate(parts, 1)]
