@@ -22,8 +22,17 @@ ROWS = (
     {"screening", "repeats", "engines"},
     {"layouts", "dialects", "money", "identifiers", "characters"},
     {
-        "batchfiles", "findings", "config", "files", "partners", "waivers", "fingerprints", "frames", "parallel",
-        "messages", "errors",
+        "batchfiles",
+        "findings",
+        "config",
+        "files",
+        "partners",
+        "waivers",
+        "fingerprints",
+        "frames",
+        "parallel",
+        "messages",
+        "errors",
     },
 )
 LEVEL = {name: number for number, row in enumerate(ROWS) for name in row}
