@@ -14,7 +14,7 @@ import polars as pl
 
 from medpay_cli import checks, control, files, findings, formats, money, repeats, rules
 from medpay_cli.checks import Check, Flagged
-from medpay_cli.control import Declared
+from medpay_cli.control import Declared, Tally
 from medpay_cli.dialects import RECORDS, Dialect
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.findings import ERROR, FileVerdict, Findings, Some
@@ -51,8 +51,8 @@ class Terms:
     The encoding asked for (before what the dialect declares); which rules apply (code prefixes; none selected means
     all), how a partner's profile holds them, who answers for what they find, on which day, whether rules about whole
     records are held at all; what was gathered of other files that it is held against (by record kind), or whether it is
-    gathered here for such; what was declared of the file; after how many records (or some more) it is left; who is told
-    of every batch's records.
+    gathered here for such; what was declared of the file, which manifest was named, and by path what a manifest
+    says; after how many records (or some more) it is left; who is told of every batch's records.
     """
 
     encoding: str | None = None
@@ -65,6 +65,8 @@ class Terms:
     against: Mapping[str, Frames] = field(default_factory=dict)
     gathers: bool = False
     declared: Declared = field(default_factory=Declared)
+    manifest: str | None = None
+    beside: Mapping[str, Declared] = field(default_factory=dict)
     allow_empty: bool = False
     at_most: int | None = None
     tick: Callable[[int], None] = lambda _: None
@@ -104,7 +106,7 @@ class Judgement(Generic[T]):
     (LineKind), or each record where a format has no lines, and a way to read some records again (see `formats.again`).
 
     `not_judged` says of rules that could not be held what they lack, and in how many records a value for them;
-    `gathered` holds the columns that rules about several records look at.
+    `gathered` holds the columns that rules about several records look at, `said` what control lines say beside totals.
     """
 
     verdict: FileVerdict
@@ -114,12 +116,13 @@ class Judgement(Generic[T]):
     again: Again = lambda _: iter(())
     not_judged: list[dict[str, Any]] = field(default_factory=list)
     gathered: Frames = field(default_factory=Frames)
+    said: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Judged(Generic[T]):
     """One batch: findings (rows within the batch), rejected records, sums of readable cells, what each line is, the
-    fingerprints of the keys, and how many records lack a value for a rule."""
+    fingerprints of the keys, how many records lack a value for a rule, and what a batch wants to know of them."""
 
     found: list[Some]
     rejected: int
@@ -129,6 +132,7 @@ class Judged(Generic[T]):
     keys: list[Words]
     unjudged: dict[str, int]
     gathered: pl.DataFrame | None
+    tally: Tally
     also: T
 
 
@@ -190,6 +194,9 @@ class Desk(Generic[T]):
         self.widths = Counter[int]()
         self.unjudged = Counter[str]()
         self.declared: list[Declared] = []
+        # What stands beside the file says of it.
+        self.beside = self._terms.beside.get(source.path, Declared())
+        self.tally = Tally()
         # Of the batch that was last; the batch itself is not held as long as the desk is.
         self.width: int | None = None
         self.open_width = 0
@@ -236,6 +243,7 @@ class Desk(Generic[T]):
             gathered=fitting.select(batch.text[ROW].alias(NUMBER), *self._measure.gathers)
             if self._measure.gathers
             else None,
+            tally=Tally.of(batch.text, self.beside.hashes, self.beside.constants),
             also=self._also(batch, flagged, amounts, fine),
         )
 
@@ -318,7 +326,10 @@ class Desk(Generic[T]):
 
     def take(self, batch: Batch, judged: Judged[T]) -> None:
         """Take in what was found of a batch. Raises ReadError F220 for a control line that declares no number."""
-        self.declared += declared_of(batch, self.layout)
+        for declared in declared_of(batch, self.layout):
+            self.declared.append(declared)
+            self.made.said.update({name: said[0][1] for name, said in declared.facts.items()})
+        self.tally.add(judged.tally)
         made, verdict = self.made, self.made.verdict
         for some in judged.found:
             made.findings.put(some, verdict.records, self.lines)
@@ -511,7 +522,7 @@ def key_of(layout: Layout) -> pl.Expr:
 
 
 def declared_of(batch: Batch, layout: Layout) -> Iterator[Declared]:
-    """What the control lines beside a batch declare of the file; other items say nothing of its records."""
+    """What the control lines beside a batch declare of the file."""
     sums = [one.name for one in layout.money]
     for place, name, text in batch.declared:
         if name == RECORDS or name in sums:
@@ -519,6 +530,8 @@ def declared_of(batch: Batch, layout: Layout) -> Iterator[Declared]:
                 yield control.declared(name, text, place)
             except MedpayError as err:
                 raise ReadError("F220", value=f"{place}: {name}", expected="N" if name == RECORDS else "N.NN") from err
+        elif text:
+            yield Declared(facts={name: ((place, text),)})
 
 
 def file_of(verdict: FileVerdict) -> pl.DataFrame:

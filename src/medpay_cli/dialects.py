@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
-from medpay_cli import config, files
+from medpay_cli import batchfiles, config, files
+from medpay_cli.batchfiles import BatchFiles
 from medpay_cli.errors import MedpayError
 from medpay_cli.partners import Partner
 
@@ -84,7 +86,8 @@ class Dialect:
     whose value is text that holds JSON, `numbers` says whether amounts are written as JSON numbers, `sheet` names the
     sheet of a workbook, `positions` a field's first and last column of text (from 1) where lines have a fixed width.
     A column is a character, or a byte of the encoding `counted_in`. `line_end` and `trailing_delimiter` are what is
-    written; either is read. `partner` is whose own habits it has, where a partner's differ.
+    written; either is read. `batch` says how its files are named and what stands beside them, `stamps` what control
+    lines that are written say beside totals. `partner` is whose own habits it has, where a partner's differ.
     """
 
     name: str
@@ -121,6 +124,8 @@ class Dialect:
     widths: tuple[int, ...] = ()
     mixed_widths: bool = False
     shifted: tuple[Shifted, ...] = ()
+    batch: BatchFiles | None = None
+    stamps: Mapping[str, str] = field(default_factory=dict)
     partner: str | None = None
 
     @property
@@ -257,7 +262,8 @@ def _built(name: str, document: config.Document) -> Dialect:
     )  # fmt: skip
     plain = {key: document[key] for key in same if key in document}
     nodes = tuple(_node(node, body, name) for node, body in document.get("nodes", {}).items())
-    fault = next(_faults(nodes), None) or next(_text_faults(document), None)
+    batch = batchfiles.built(document.get("batch"), _manifest(document, name))
+    fault = next(chain(_faults(nodes), _text_faults(document), batchfiles.faults(batch)), None)
     if fault:
         raise MedpayError("dialect_fault", path=name, reason=fault)
     return Dialect(
@@ -272,6 +278,7 @@ def _built(name: str, document: config.Document) -> Dialect:
         head=_control("head", document),
         tail=_control("tail", document),
         footer=tuple(document.get("footer", ())),
+        batch=batch,
         limits=Limits(**document.get("limits", {})),
         widths=tuple(sorted(document.get("widths", ()))),
         shifted=tuple(
@@ -292,6 +299,13 @@ def _beside(layout: str, name: str) -> str:
     """A layout that is a file of the user's stands beside the dialect file that names it."""
     is_beside = layout.endswith(config.LAYOUT.suffix) and name.endswith(config.DIALECT.suffix)
     return str(Path(name).parent / layout) if is_beside else layout
+
+
+def _manifest(document: config.Document, name: str) -> str:
+    """How the file beside those of a batch is written; a file of the user's stands beside the dialect's."""
+    said = str(document.get("batch", {}).get("dialect", batchfiles.USUAL))
+    is_beside = said.endswith(config.DIALECT.suffix) and name.endswith(config.DIALECT.suffix)
+    return str(Path(name).parent / said) if is_beside else said
 
 
 def _node(node: str, body: config.Document, name: str) -> Node:

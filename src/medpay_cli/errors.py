@@ -16,6 +16,18 @@ class MedpayError(Exception):
         super().__init__(f"{key}: " + ", ".join(f"{k}={v}" for k, v in values.items()))
 
 
+class LockedError(MedpayError):
+    """Another run is at it; nothing was touched (exit 5)."""
+
+    exit_code = 5
+
+
+class RefusedError(MedpayError):
+    """It was done already, and must not be done twice (exit 6)."""
+
+    exit_code = 6
+
+
 class StorageError(MedpayError):
     """The environment failed us: disk full, no permission (exit 7, worth a retry)."""
 

@@ -10,9 +10,10 @@ from decimal import Decimal
 from functools import partial
 from itertools import accumulate
 
+import numpy as np
 import polars as pl
 
-from medpay_cli import findings, formats
+from medpay_cli import control, findings, formats
 from medpay_cli.control import Declared
 from medpay_cli.desk import (
     FOUND,
@@ -35,7 +36,7 @@ from medpay_cli.desk import (
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import InternalError, ReadError
 from medpay_cli.findings import ERROR, FileVerdict, Findings
-from medpay_cli.formats import Batch
+from medpay_cli.formats import Batch, lines
 from medpay_cli.formats.archive import Input
 from medpay_cli.layouts import Layout
 from medpay_cli.repeats import Candidates
@@ -44,11 +45,12 @@ from medpay_cli.rules.together import Together
 
 __all__ = [
     "FOUND", "NOT_JUDGED", "REPEATED", "STRUCTURE_ONLY", "VALID", "Desk", "Judged", "Judgement", "Measure", "Terms",
-    "blank", "judge_file", "judge_nodes", "judge_parts",
+    "blank", "contradicted", "judge_file", "judge_nodes", "judge_parts",
     "reject_repeated", "unreadable",
 ]  # fmt: skip
 
 EMPTY, EXPIRED, LACKING = "F208", "B901", "B902"
+CONTRADICTED, DISAGREEING, REFUSED = "B201", "B204", "B206"
 
 
 def judge_file(source: Input, layout: Layout, dialect: Dialect, also: Also[T], terms: Terms) -> Judgement[T]:
@@ -96,8 +98,10 @@ def judge_parts(
                 held.judge(part)
         for desk in part if terms.profile.not_judged == ERROR else ():
             _tell_not_judged(desk.made)
-        own = part[0].declared if not terms.at_most else ()
-        _hold_against(part[0].made, [terms.declared, *own] if is_whole else own)
+        own = [part[0].beside, *(part[0].declared if not terms.at_most else ())]
+        _hold_against(part[0], [terms.declared, *own] if is_whole else own)
+        for desk in part if terms.profile.refuse_from else ():
+            _refuse(desk.made, terms.profile.refuse_from or 0)
     if not is_whole:
         _hold_all([part[0].made for part in parts], terms.declared)
     return [[desk.made for desk in part] for part in parts]
@@ -200,7 +204,7 @@ def _close(desks: list[Desk[T]], terms: Terms) -> None:
     """What only the whole file shows."""
     is_empty = not any(desk.made.verdict.records for desk in desks)
     # What was declared of the file holds for all of it only.
-    declared = [terms.declared, *(desks[0].declared if not terms.at_most else ())]
+    declared = [terms.declared, desks[0].beside, *(desks[0].declared if not terms.at_most else ())]
     if is_empty and not terms.allow_empty and all(one.records != 0 for one in declared):
         for desk in desks:
             desk.made.verdict.verdict = NOT_JUDGED
@@ -280,6 +284,21 @@ def _tell_not_judged(made: Judgement[T]) -> None:
         made.verdict.verdict = FOUND
 
 
+def _refuse(made: Judgement[T], at_least: int) -> None:
+    """Reject all records of a file where so many are rejected: the partner takes all of it or nothing."""
+    verdict = made.verdict
+    if verdict.verdict == NOT_JUDGED or not at_least <= verdict.rejected < verdict.records:
+        return
+    made.findings.add(
+        findings.frame(
+            REFUSED, file_of(verdict), file=pl.col("file"), member=pl.col("member"), node=verdict.node,
+            value=str(verdict.rejected), expected=str(at_least),
+        )
+    )  # fmt: skip
+    lines.reject(made.lines, np.ones(verdict.records, np.bool_))
+    verdict.rejected, verdict.rejected_totals = verdict.records, dict(verdict.totals)
+
+
 def unreadable(verdict: FileVerdict, err: ReadError | None) -> Judgement[T]:
     """The judgement on a file that cannot be read: one finding, if nobody else holds it."""
     made = Judgement[T](verdict, Findings())
@@ -290,19 +309,33 @@ def unreadable(verdict: FileVerdict, err: ReadError | None) -> Judgement[T]:
     return made
 
 
-def _hold_against(made: Judgement[T], declared: Iterable[Declared]) -> None:
-    """Leave a file unjudged that holds other than what was declared of it."""
+def _hold_against(desk: Desk[T], declared: list[Declared]) -> None:
+    """Leave a file unjudged that holds other than what was declared of it, or of which different things are said."""
+    made, tally = desk.made, desk.tally
     verdict = made.verdict
-    if verdict.verdict != NOT_JUDGED:
-        _contradict(made, (some for one in declared for some in one.contradicted(verdict.records, verdict.totals)))
+    if verdict.verdict == NOT_JUDGED:
+        return
+    said = control.joined(Declared(facts=one.facts) for one in declared)
+    otherwise = (one.contradicted(verdict.records, verdict.totals, tally.hashes) for one in declared)
+    _contradict(made, (some for one in otherwise for some in one))
+    _contradict(made, said.disagreeing(tally.others), DISAGREEING)
 
 
-def _contradict(made: Judgement[T], contradicted: Iterable[tuple[str, str, str]]) -> None:
+def contradicted(verdict: FileVerdict, found: Iterable[tuple[str, str, str, str]]) -> Judgement[T]:
+    """The judgement on a file that is not read at all: code, field, what was found and what was declared."""
+    made = Judgement[T](verdict, Findings())
+    verdict.is_read = False
+    for code, *one in found:
+        _contradict(made, [(one[0], one[1], one[2])], code)
+    return made
+
+
+def _contradict(made: Judgement[T], contradicted: Iterable[tuple[str, str, str]], code: str = CONTRADICTED) -> None:
     for name, found, expected in dict.fromkeys(contradicted):
         made.verdict.verdict = NOT_JUDGED
         made.findings.add(
             findings.frame(
-                "B201", file_of(made.verdict), file=pl.col("file"), member=pl.col("member"), value=found,
+                code, file_of(made.verdict), file=pl.col("file"), member=pl.col("member"), value=found,
                 expected=expected, field=name,
             )
         )  # fmt: skip

@@ -19,12 +19,14 @@ USUAL = {"acct_mulaid": "inside", "count": "rows", "enddate": "inclusive"}
 @dataclass(frozen=True)
 class Profile:
     """How rules are held for a partner: tolerances in yuan and severities (also "off") by code, what its amounts mean
-    where partners differ, and what it is that a rule cannot be judged ("listed" or "error")."""
+    where partners differ, what it is that a rule cannot be judged ("listed" or "error"), and from how many rejected
+    records on a file is refused as a whole."""
 
     tolerance: Mapping[str, Decimal] = field(default_factory=dict)
     severity: Mapping[str, str] = field(default_factory=dict)
     conventions: Mapping[str, str] = field(default_factory=lambda: dict(USUAL))
     not_judged: str = "listed"
+    refuse_from: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def _profile(said: Document, path: Path, partner: str) -> Profile:
         severity=said.get("severity", {}),
         conventions={**usual.conventions, **said.get("conventions", {})},
         not_judged=said.get("not_judged", usual.not_judged),
+        refuse_from=said.get("refuse_from"),
     )
 
 

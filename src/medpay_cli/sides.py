@@ -11,7 +11,8 @@ from typing import Any
 
 import polars as pl
 
-from medpay_cli import checks, dialects, files, formats, judging, layouts, money
+from medpay_cli import batches, checks, dialects, files, formats, judging, layouts, money
+from medpay_cli.batches import Batches
 from medpay_cli.checks import Flagged
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError, ReadError
@@ -129,8 +130,21 @@ def read(
     reading = _named(side, recipe, partner)
     used, written = reading.layout, reading.dialect
     blank = judging.blank(Input(source.path, source.member), used, written)
+    beside = Batches(partner, terms.manifest)
+
+    def is_beside(name: str) -> bool:
+        return batches.is_beside(written.batch, name)
+
     try:
-        inputs = archive.parts(source)
+        inputs = archive.parts(source, is_beside)
+        unjudged: list[Judgement[_Typed | None]] = []
+        for one in inputs:
+            terms, wrong = beside.held(one, written, used, terms)
+            if wrong:
+                unjudged.append(judging.contradicted(judging.blank(one, used, written), wrong))
+        if unjudged:
+            return _gathered(side, path, used, unjudged, recipe)
+        beside.check_whole(sorted)
         texts = [formats.prepared(one, written, terms.encoding) for one in inputs]
         agreed(texts, terms.encoding or written.encoding)
         if side.dialect is None and texts:
@@ -144,19 +158,19 @@ def read(
             if texts
             else [[Judgement(blank, Findings())]]
         )
-        beside = _beside(source, inputs)
+        passed_over = _beside(source, inputs, is_beside)
     except ReadError as err:
         return _gathered(side, path, used, [judging.unreadable(blank, err)], recipe)
     read = _gathered(side, path, used, [_one(nodes, reading.node) for nodes in made], recipe)
-    return replace(read, beside=beside)
+    return replace(read, beside=passed_over)
 
 
-def _beside(source: Source, inputs: list[Input]) -> list[str]:
+def _beside(source: Source, inputs: list[Input], is_beside: archive.Is) -> list[str]:
     """What stands in the folder of a side and is no part. Raises ReadError F215 where the parts are others by now."""
     folder = Path(source.path)
     if not folder.is_dir():
         return []
-    now, beside = archive.part_names(folder)
+    now, beside = archive.part_names(folder, is_beside)
     if now != [Path(one.path).name for one in inputs]:
         raise ReadError("F215", f"{len(now)} files", f"{len(inputs)} files")
     return [files.shown(name) for name in beside]

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from medpay_cli import config, dialects, files, findings, formats, judging, layouts, recognition, reports, separating
+from medpay_cli import (
+    acknowledging,
+    batches,
+    config,
+    dialects,
+    files,
+    findings,
+    formats,
+    judging,
+    layouts,
+    recognition,
+    reports,
+    separating,
+)
+from medpay_cli.acknowledging import Answered, Called
+from medpay_cli.batches import Batches
 from medpay_cli.control import Declared
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import MedpayError, ReadError
@@ -29,10 +44,12 @@ NEVER = "never"
 
 @dataclass(frozen=True)
 class Targets:
-    """Where the records go: accepted ones, rejected ones (and beside them why), each where asked for."""
+    """Where the records go: accepted ones, rejected ones (and beside them why), and what is answered for the batch,
+    each where asked for."""
 
     accepted: Path | None = None
     rejected: Path | None = None
+    ack: Path | None = None
 
     @property
     def why(self) -> Path | None:
@@ -40,19 +57,25 @@ class Targets:
         return Path(f"{self.rejected}.why.csv") if self.rejected else None
 
     @property
+    def records(self) -> tuple[Path, ...]:
+        """Every file of records that is asked for, and why."""
+        return tuple(path for path in (self.accepted, self.rejected, self.why) if path is not None)
+
+    @property
     def paths(self) -> tuple[Path, ...]:
         """Every file that is asked for."""
-        return tuple(path for path in (self.accepted, self.rejected, self.why) if path is not None)
+        return (*self.records, *([self.ack] if self.ack else []))
 
 
 @dataclass(frozen=True)
 class _Made:
-    """One input, how it was read, and what came of each of its nodes."""
+    """One input, how it was read, what is said of it beside it, and what came of each of its nodes."""
 
     source: Input
     layouts: Parts
     dialect: Dialect
-    judgements: list[Judgement[None]]
+    judgements: list[Judgement[Called | None]]
+    said: Declared = field(default_factory=Declared)
 
 
 def validate(
@@ -84,14 +107,15 @@ def validate(
         files.check_targets(targets.paths, paths)
     sources = [one for path in paths for one in opened(Source.parse(path))]
     one_only = {
-        "--accepted, --rejected": targets not in (None, Targets()),
+        "--accepted, --rejected": bool(targets and targets.records),
         "--expect, --totals": held.declared != Declared(),
     }
     for option, asked in one_only.items():
         if asked and len(sources) != 1:
             raise MedpayError("one_input_for", option=option, count=len(sources))
-    in_lines = bool(targets and targets.paths)
-    made = [_judged(source, broken, layout, dialect, held, partner, in_lines=in_lines) for source, broken in sources]
+    wanted = targets or Targets()
+    beside = Batches(partner, held.manifest)
+    made = [_judged(source, broken, layout, dialect, held, partner, beside, wanted) for source, broken in sources]
     judgements = [judgement for one in made for judgement in one.judgements]
     # Those of the only file are not copied: there may be millions.
     found = judgements[0].findings if len(judgements) == 1 else Findings()
@@ -111,8 +135,7 @@ def validate(
         selected=held.selected,
         fail_on=fail_on,
     )
-    if targets and outcome.files[0].verdict != NOT_JUDGED:
-        _separate(made[0], outcome, targets, style or Style("en"))
+    _write(made, outcome, wanted, style or Style("en"), partner)
     return outcome
 
 
@@ -137,7 +160,7 @@ def _gathered(against: Iterable[tuple[str, str]], terms: Terms, partner: Partner
         if not known:
             raise MedpayError("against_kind", kind=kind, known=", ".join(together.AGAINST))
         made = [
-            _judged(source, broken, None, None, reading, partner, in_lines=False)
+            _judged(source, broken, None, None, reading, partner, Batches(partner), Targets())
             for source, broken in opened(Source.parse(path))
         ]
         fitting = [
@@ -159,7 +182,7 @@ def _gathered(against: Iterable[tuple[str, str]], terms: Terms, partner: Partner
     return {name: frames for name, frames in found.items() if frames.height}
 
 
-def _not_judged(judgements: list[Judgement[None]]) -> list[dict[str, Any]]:
+def _not_judged(judgements: list[Judgement[Any]]) -> list[dict[str, Any]]:
     """What no rule could be held for, once for all files."""
     lacking: dict[tuple[str, tuple[str, ...]], int | None] = {}
     for judgement in judgements:
@@ -199,8 +222,9 @@ def opened(source: Source) -> list[tuple[Input, ReadError | None]]:
 
 def _judged(
     source: Input, broken: ReadError | None, layout: str | None, dialect: str | None, terms: Terms,
-    partner: Partner | None, *, in_lines: bool,
+    partner: Partner | None, beside: Batches, asked: Targets,
 ) -> _Made:  # fmt: skip
+    in_lines, said = bool(asked.records), Declared()
     used, written = NO_LAYOUT, dialects.load(dialect, partner) if dialect else NO_DIALECT
     try:
         if in_lines:
@@ -216,14 +240,23 @@ def _judged(
             used, written = recognition.recognised(source, terms.encoding, layout, partner)
         if in_lines:
             _check_in_lines(source, written)
+        first = next(iter(used.values()))
+        said = Declared(facts=batches.facts(source, written))
+        terms, wrong = beside.held(source, written, first, terms)
+        said = terms.beside.get(source.path, said)
+        if asked.ack:
+            acknowledging.check(first, written, said)
     except ReadError as err:
         unread = judging.blank(source, next(iter(used.values())), written)
-        return _Made(source, used, written, [judging.unreadable(unread, err)])
-    made = judging.judge_nodes(source, used, written, lambda *_: None, terms)
+        return _Made(source, used, written, [judging.unreadable(unread, err)], said)
+    if wrong:
+        return _Made(source, used, written, [judging.contradicted(judging.blank(source, first, written), wrong)], said)
+    also = acknowledging.called if asked.ack else lambda *_: None
+    made = judging.judge_nodes(source, used, written, also, terms)
     for one in made:
         if layout == NONE and one.verdict.verdict == VALID:
             one.verdict.verdict = STRUCTURE_ONLY
-    return _Made(source, used, written, made)
+    return _Made(source, used, written, made, said)
 
 
 def _check_in_lines(source: Input, dialect: Dialect) -> None:
@@ -263,16 +296,25 @@ def named(
     return fitted(writing[0], None if writing[0].nodes else layout) if len(writing) == 1 else None
 
 
-def _separate(made: _Made, outcome: Outcome, targets: Targets, style: Style) -> None:
-    """All of the files, or none where one cannot be written."""
-    with files.together(*targets.paths) as outputs:
-        out = dict(zip(targets.paths, outputs, strict=True))
-        accepted, rejected, why = (
-            out[path] if path else None for path in (targets.accepted, targets.rejected, targets.why)
+def _write(made: list[_Made], outcome: Outcome, targets: Targets, style: Style, partner: Partner | None) -> None:
+    """All of the files, or none where one cannot be written; no records of a file that is not judged."""
+    records = targets.records if outcome.files[0].verdict != NOT_JUDGED else ()
+    paths = (*records, *([targets.ack] if targets.ack else []))
+    with files.together(*paths) as outputs:
+        out = dict(zip(paths, outputs, strict=True))
+        accepted, rejected, why, ack = (
+            out.get(path) if path else None for path in (targets.accepted, targets.rejected, targets.why, targets.ack)
         )
-        separating.separate(made.source, made.judgements[0], accepted, rejected)
+        if records:
+            separating.separate(made[0].source, made[0].judgements[0], accepted, rejected, made[0].dialect)
         if why is not None:
             reports.write(outcome, "why", why, style)
+        if ack is not None and targets.ack is not None:
+            answered = [
+                Answered(one.source, next(iter(one.layouts.values())), one.dialect, one.said, one.judgements[0])
+                for one in made
+            ]
+            acknowledging.write(targets.ack, ack, answered, outcome, partner)
 
 
 NO_LAYOUT: Parts = {None: Layout("", (), (), {})}

@@ -215,12 +215,30 @@ def test_rejected_records_count_and_their_readable_sums_do():
     assert outcome(content) == (1, [("F101", None, "5", "4")])
 
 
-def test_control_lines_stand_with_the_accepted_and_the_rejected_records():
+def test_control_lines_declare_the_accepted_and_the_rejected_records():
     Path("file.txt").write_text(FILE.replace("7.50", "7.505").replace("|3|107.48", "|3|99.98"), encoding="utf-8")
     validate(["file.txt"], dialect="bill.toml", targets=Targets(Path("good.txt"), Path("bad.txt")))
     lines = Path("file.txt").read_text(encoding="utf-8").splitlines()
-    assert Path("good.txt").read_text(encoding="utf-8").splitlines() == [*lines[:3], *lines[4:]]
-    assert Path("bad.txt").read_text(encoding="utf-8").splitlines() == [*lines[:2], lines[3], *lines[5:]]
+    assert Path("good.txt").read_text(encoding="utf-8").splitlines() == [
+        "H|20240131|2|99.98", *lines[1:3], lines[4], "T|2|99.98", "END",
+    ]  # fmt: skip
+    assert Path("bad.txt").read_text(encoding="utf-8").splitlines() == [
+        "H|20240131|1|0.00", lines[1], lines[3], "T|1|0.00", "END",
+    ]  # fmt: skip
+    assert validate(["good.txt"], dialect="bill.toml").exit_code == 0
+    fixed = Path("bad.txt").read_text(encoding="utf-8").replace("7.505", "7.50").replace("|1|0.00", "|1|7.50")
+    Path("bad.txt").write_text(fixed, encoding="utf-8")
+    assert validate(["bad.txt"], dialect="bill.toml").exit_code == 0
+
+
+def test_control_lines_of_fixed_width_and_in_gbk_declare_them_too():
+    head = "H20240131   3  99.98"
+    lines = [head, "001 某甲      100.00", "002 ab         7.505", "003 乙         -0.02", ""]
+    Path("file.txt").write_bytes("\r\n".join(lines).encode("gb18030"))
+    validate(["file.txt"], dialect="fixed.toml", targets=Targets(Path("good.txt"), Path("bad.txt")))
+    good, bad = (Path(name).read_bytes().decode("gb18030").split("\r\n") for name in ("good.txt", "bad.txt"))
+    assert good == ["H20240131   2  99.98", lines[1], lines[3], ""]
+    assert bad == ["H20240131   1   0.00", lines[2], ""]
 
 
 def test_repeated_keys_are_found_between_control_lines():

@@ -14,13 +14,26 @@ ROWS = (
     {"transform"},
     {"validate", "reconcile", "inspection", "pages", "fieldpages", "published", "sampling"},
     {"pairing"},
-    {"recognition", "separating", "sides"},
+    {"acknowledging", "recognition", "separating", "sides"},
+    {"batches"},
     {"evidence", "examples", "judging", "mappings", "recipes", "reports"},
     {"desk"},
     {"checks", "matching", "formats", "control", "parts", "rules"},
     {"screening", "repeats", "engines"},
     {"layouts", "dialects", "money", "identifiers", "characters"},
-    {"findings", "config", "files", "partners", "waivers", "fingerprints", "frames", "parallel", "messages", "errors"},
+    {
+        "batchfiles",
+        "findings",
+        "config",
+        "files",
+        "partners",
+        "waivers",
+        "fingerprints",
+        "frames",
+        "parallel",
+        "messages",
+        "errors",
+    },
 )
 LEVEL = {name: number for number, row in enumerate(ROWS) for name in row}
 ONLY_IN = {

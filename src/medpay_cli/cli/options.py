@@ -52,7 +52,9 @@ def declared(form: str, file: str) -> Callable[[F], F]:
     several: dict[str, Any] = {"multiple": True}
     added = [
         click.option("--expect", metavar=form, help="Declared count and sums; otherwise exit 3.", **several),
-        click.option("--totals", metavar=file, help="A 3201 or 3202 request that declares them.", **several),
+        click.option(
+            "--totals", metavar=file, help="What declares them: a 3201 or 3202 request, a manifest; none.", **several
+        ),
         click.option("--allow-empty", is_flag=True, help="A file without records is valid."),
     ]
 
@@ -62,6 +64,20 @@ def declared(form: str, file: str) -> Callable[[F], F]:
         return command
 
     return add
+
+
+def parted(totals: Iterable[str]) -> tuple[list[str], str | None]:
+    """The requests among --totals, and the manifest (`none`: there is none). Raises MedpayError where there are two of
+    those."""
+    from medpay_cli import control
+    from medpay_cli.batches import NONE
+
+    named = list(totals)
+    requests = [path for path in named if path != NONE and control.is_request(path)]
+    manifests = [path for path in named if path not in requests]
+    if len(manifests) > 1:
+        raise MedpayError("declared_twice", name="manifest", one=manifests[0], other=manifests[1])
+    return requests, manifests[0] if manifests else None
 
 
 @contextlib.contextmanager

@@ -65,6 +65,7 @@ def command(
     partners = _partners(partner, config_file, names)
     options.check_targets(report, OUTPUTS, [*bound.values(), *options.read_by(*partners.values())], made)
     encoding, declared = _by_side("--encoding", encodings, names), _declared(expect, totals, names)
+    manifests = {name: options.parted(of)[1] for name, of in _named_totals(totals, names).items()}
     with options.progress() as tick:
         result = reconcile(
             bound,
@@ -72,7 +73,13 @@ def command(
             layout=_by_side("--layout", layouts, names),
             dialect=_by_side("--dialect", dialects, names),
             terms={
-                name: Terms(encoding=encoding.get(name), declared=declared[name], allow_empty=allow_empty, tick=tick)
+                name: Terms(
+                    encoding=encoding.get(name),
+                    declared=declared[name],
+                    manifest=manifests[name],
+                    allow_empty=allow_empty,
+                    tick=tick,
+                )
                 for name in names
             },
             tolerance=_tolerance(tolerances, used.amounts),
@@ -168,7 +175,7 @@ def _declared(expect: tuple[str, ...], totals: tuple[str, ...], names: list[str]
     found: dict[str, list[Declared]] = {name: [] for name in names}
     for option, texts, mark, read in (
         ("--expect", expect, ":", control.expected),
-        ("--totals", totals, "=", control.load),
+        ("--totals", totals, "=", _request),
     ):
         for text in texts:
             side, _, value = text.partition(mark)
@@ -177,6 +184,21 @@ def _declared(expect: tuple[str, ...], totals: tuple[str, ...], names: list[str]
                 raise MedpayError("side_option", option=option, text=text, form=f"SIDE{mark}… ({', '.join(names)})")
             found[known].append(read(value))
     return {name: control.joined(of) for name, of in found.items()}
+
+
+def _request(path: str) -> Declared:
+    """What a request declares; a manifest says it of one file after the other."""
+    from medpay_cli import control
+
+    return control.load(path) if path != "none" and control.is_request(path) else control.Declared()
+
+
+def _named_totals(totals: tuple[str, ...], names: list[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {name: [] for name in names}
+    for text in totals:
+        side, _, path = text.partition("=")
+        found[_known(side, names) or names[0]].append(path)
+    return found
 
 
 def _tolerance(texts: tuple[str, ...], amounts: tuple[str, ...]) -> dict[str, Decimal]:

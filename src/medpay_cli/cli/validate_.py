@@ -28,6 +28,7 @@ FILE: dict[str, Any] = {"type": click.Path(path_type=Path, readable=False), "met
 @click.option("--encoding", metavar="NAME", help="Encoding of the files, before what the dialect declares.")
 @click.option("--accepted", **FILE, help="Write the accepted records here, byte for byte.")
 @click.option("--rejected", **FILE, help="Write the others here, and why into FILE.why.csv.")
+@click.option("--ack", **FILE, help="Write the acknowledgement of a batch here (.csv, .json, .xlsx).")
 @click.option("--select", metavar="CODES", help="Hold only these rules (prefixes, by comma).")
 @click.option("--ignore", metavar="CODES", help="Leave these rules out (prefixes, by comma).")
 @click.option("--against", multiple=True, metavar="KIND=PATH", help="Hold records against those of another file.")
@@ -41,9 +42,9 @@ FILE: dict[str, Any] = {"type": click.Path(path_type=Path, readable=False), "met
 @options.reports(FORMATS)
 def command(
     paths: tuple[str, ...], layout: str | None, dialect: str | None, encoding: str | None, accepted: Path | None,
-    rejected: Path | None, select: str | None, ignore: str | None, against: tuple[str, ...], waivers: Path | None,
-    as_of: datetime | None, fail_on: str, expect: tuple[str, ...], totals: tuple[str, ...], allow_empty: bool,
-    partner: Partner | None, **report: Any,
+    rejected: Path | None, ack: Path | None, select: str | None, ignore: str | None, against: tuple[str, ...],
+    waivers: Path | None, as_of: datetime | None, fail_on: str, expect: tuple[str, ...], totals: tuple[str, ...],
+    allow_empty: bool, partner: Partner | None, **report: Any,
 ) -> int:  # fmt: skip
     """Example: medpay validate upload.zip --dialect nhsa-3202-upload
 
@@ -56,13 +57,15 @@ def command(
     from medpay_cli.judging import Terms
     from medpay_cli.validate import Targets, validate
 
-    targets = Targets(accepted, rejected)
+    targets = Targets(accepted, rejected, ack)
+    requests, manifest = options.parted(totals)
     others = [_pair(text) for text in against]
-    named = [*(path for _, path in others), *([str(waivers)] if waivers else [])]
+    beside = [*(path for path in totals if path != "none"), *([str(waivers)] if waivers else [])]
+    named = [*(path for _, path in others), *beside]
     options.check_targets(
         report,
         OUTPUTS,
-        [*paths, *named, *totals, *options.own(layout, dialect), *options.read_by(partner)],
+        [*paths, *named, *options.own(layout, dialect), *options.read_by(partner)],
         targets.paths,
     )
     with options.progress() as tick:
@@ -74,7 +77,8 @@ def command(
                 encoding=encoding,
                 selected=_codes(select),
                 ignored=_codes(ignore),
-                declared=control.joined([*map(control.expected, expect), *map(control.load, totals)]),
+                declared=control.joined([*map(control.expected, expect), *map(control.load, requests)]),
+                manifest=manifest,
                 allow_empty=allow_empty,
                 waivers=answered.load(waivers) if waivers else (),
                 as_of=as_of.date() if as_of else date.today(),

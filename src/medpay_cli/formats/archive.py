@@ -15,7 +15,7 @@ import struct
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -154,7 +154,10 @@ def inputs(source: Source) -> list[Input]:
     return _members(source, stamp)
 
 
-def parts(source: Source) -> list[Input]:
+Is = Callable[[str], bool]
+
+
+def parts(source: Source, is_beside: Is = lambda _: False) -> list[Input]:
     """What a side opens to: one file, or the parts in a folder or an archive (`!/*`) in the order of their names.
 
     Raises what `inputs` raises, and MedpayError for a folder in the folder.
@@ -165,7 +168,7 @@ def parts(source: Source) -> list[Input]:
     if source.member is not None:
         raise MedpayError("not_an_archive", path=source.path)
     found = []
-    for name in part_names(folder)[0]:
+    for name in part_names(folder, is_beside)[0]:
         path = folder / name
         if path.is_dir():
             raise MedpayError("folder_inside", path=folder, name=name)
@@ -186,13 +189,14 @@ def size(path: str) -> int:
     return 0
 
 
-def part_names(folder: Path) -> tuple[list[str], list[str]]:
+def part_names(folder: Path, is_beside: Is = lambda _: False) -> tuple[list[str], list[str]]:
     """The names of the parts in a folder, and of what stands beside them, each in order. Raises MedpayError."""
     try:
         names = sorted((path.name for path in folder.iterdir()), key=os.fsencode)
     except OSError as err:
         raise MedpayError("cannot_read", path=folder, reason=err.strerror) from err
-    return [name for name in names if not BESIDE.fullmatch(name)], [name for name in names if BESIDE.fullmatch(name)]
+    beside = [name for name in names if BESIDE.fullmatch(name) or is_beside(name)]
+    return [name for name in names if name not in {*beside}], beside
 
 
 def _members(source: Source, stamp: str | None) -> list[Input]:

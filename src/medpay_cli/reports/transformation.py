@@ -34,6 +34,8 @@ def text(result: Any, out: BinaryIO, style: Style) -> None:
         page.table(heads, rows)
     for part in result.parts:
         page.line(f"{words['written']}: {_shown(part.path)} ({words['records']} {part.records:,}, {part.size:,} B)")
+    for path in result.manifests:
+        page.line(f"{words['written']}: {printable(path)} ({words['batch']} {result.batch_no})")
     for path in result.rejected_files:
         page.line(f"{words['set_aside']}: {printable(path)}")
     said = (
@@ -60,6 +62,7 @@ def to_json(result: Any, out: BinaryIO, style: Style) -> None:
         "written": [
             {"path": _shown(part.path), "records": part.records, "bytes": part.size} for part in result.parts
         ],
+        **({"batch": {"batch_no": result.batch_no, "files": result.manifests}} if result.batch_no else {}),
         "rejected_files": result.rejected_files,
         "records": result.records,
         "amounts": [_amount(one) for one in result.amounts],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -12,6 +13,7 @@ from typing import BinaryIO
 import polars as pl
 
 from medpay_cli import files, formats, mappings, money, reports, separating
+from medpay_cli.batches import Batches
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import InternalError, MedpayError
 from medpay_cli.files import Source
@@ -23,8 +25,8 @@ from medpay_cli.partners import Partner
 from medpay_cli.reports import Style
 from medpay_cli.transform import grouping, nesting, publishing
 from medpay_cli.transform.binding import Binding, Chosen, Taken
-from medpay_cli.transform.converting import Conservation, Conversion, reject_across
-from medpay_cli.transform.publishing import Beside, Limit, Part
+from medpay_cli.transform.converting import Conservation, Conversion, Target, reject_across
+from medpay_cli.transform.publishing import Beside, Content, Limit, Part
 from medpay_cli.validate import exit_code, opened
 
 
@@ -66,6 +68,9 @@ class Transformation:
     exit_code: int
     parts: list[Part] = field(default_factory=list)
     rejected_files: list[str] = field(default_factory=list)
+    # The number of the batch, and what was written beside its files.
+    batch_no: str | None = None
+    manifests: list[str] = field(default_factory=list)
     records: dict[str, int] = field(default_factory=dict)
     amounts: list[Amount] = field(default_factory=list)
     # Nodes of the source that the mapping does not take, and how many records each holds.
@@ -90,9 +95,13 @@ def transform(
     limit: Limit | None = None,
     style: Style | None = None,
     partner: Partner | None = None,
+    batch_no: str | None = None,
 ) -> Transformation:
     """Map the records of all inputs, in order, to `out`, as a mapping (a shipped name or FILE.toml) says; what it
-    asks for at the run is `given`, the inputs that it joins are the `others`.
+    asks for at the run is `given`, and what names, control lines and manifests say of a batch; the inputs that it joins
+    are the `others`.
+
+    With a `batch_no` what is written is that batch, for ever: its manifest comes last.
 
     Records with an error, on either end, stop it: nothing is written. With `accepted_only` they are left out, and stand
     beside `out` in the source's layout. Raises MedpayError for what cannot be done as asked, InternalError where
@@ -100,8 +109,6 @@ def transform(
     """
     used = mappings.load(mapping)
     paths = list(paths)
-    if given and (used.source is None or used.nodes):
-        raise MedpayError("mapping_asked", path=mapping, names="-", given=", ".join(given))
     if others and "join" not in used.document:
         raise MedpayError("mapping_with", path=mapping, names="-", given=", ".join(others))
     if str(out) == "-":
@@ -111,8 +118,10 @@ def transform(
     held = replace(terms or Terms(), with_rules=used.source is not None)
     held = replace(held, profile=partner.profile) if partner else held
     used = used.under(held.profile.conventions)
-    reading = Binding(used, out, layout, dialect, to_dialect, given or {}, held, partner, others=others or {})
+    reading = Binding(used, out, layout, dialect, to_dialect, given or {}, held, partner, batch_no, others=others or {})
+    reading.beside = Batches(partner, held.manifest)
     taken = [reading.read(source, broken) for path in paths for source, broken in opened(Source.parse(path))]
+    reading.beside.check_whole()
     chosen = reading.target
     conversions = [of for one in taken for of in one.conversions.values()]
     for node in {of.target.node for of in conversions}:
@@ -123,10 +132,21 @@ def transform(
         return replace(result, incomplete="not_judged")
     if chosen is None or (result.exit_code and not accepted_only):
         return replace(result, incomplete="findings")
+    if reading.seal and reading.seal.out is None:
+        if limit and limit != Limit() and not reading.seal.is_numbered:
+            raise MedpayError("dialect_fault", path=chosen.dialect.name, reason="batch name: {part}")
+        result.out = reading.seal.named(1)
+        files.check_targets((result.out,), paths)
     beside = _beside(result, taken, style or Style("en")) if result.exit_code else {}
     files.check_targets(beside, paths)
-    if not _write(result, taken, chosen, limit or Limit(), beside, reading):
-        return replace(result, exit_code=1, incomplete="findings")
+    with reading.seal.claimed() if reading.seal else contextlib.nullcontext(lambda: None) as done:
+        if not _write(result, taken, chosen, limit or Limit(), beside, reading):
+            return replace(result, exit_code=1, incomplete="findings")
+        if reading.seal:
+            # Behind the data for good: a file without its manifest is not there yet, never the reverse.
+            result.batch_no = batch_no
+            result.manifests = [files.shown(str(path)) for path in reading.seal.publish(result.parts)]
+            done()
     result.rejected_files = [files.shown(str(path)) for path in beside]
     return replace(result, incomplete="accepted_only" if beside else None)
 
@@ -228,11 +248,8 @@ def _write(
     records: Iterator[pl.DataFrame] = frames(node)
     accepted = _accepted(conversions, node)
     if reading.after and reading.after.plan.before:
-        found = grouping.groups(records, reading.after.plan.before)
-        made, text = grouping.judged(reading.after.plan, found, result.out, node, written, reading.terms)
-        fields = [one for layout in chosen.parts.values() for one in layout.fields]
-        result.target = _outcome([made.verdict], [made.findings], fields, reading.after.plan.worded)
-        if made.findings.count(ERROR):
+        text = _grouped(result, records, reading.after, chosen, written, reading.terms)
+        if text is None:
             return False
         records, accepted = iter([text]), text.height
 
@@ -240,11 +257,28 @@ def _write(
         yield from records
         _prove(result, taken, balance)
 
-    def write(file: BinaryIO, records: Iterable[pl.DataFrame]) -> None:
+    def write(file: BinaryIO, records: Iterable[pl.DataFrame]) -> Content | None:
+        if reading.seal:
+            return reading.seal.write(file, written, node, records)
         formats.write(file, written, names, ({node: one} for one in records))
+        return None
 
-    result.parts = publishing.publish(result.out, written, proved(), accepted, limit, write, beside)
+    named = reading.seal.named if reading.seal and reading.seal.out is None else None
+    result.parts = publishing.publish(result.out, written, proved(), accepted, limit, write, beside, named)
     return True
+
+
+def _grouped(
+    result: Transformation, records: Iterator[pl.DataFrame], after: Target, chosen: Chosen, written: Dialect,
+    terms: Terms,
+) -> pl.DataFrame | None:  # fmt: skip
+    """What becomes of the groups of the records; None where some of them are wrong."""
+    assert after.plan.before is not None  # noqa: S101 - only called where there are groups
+    found = grouping.groups(records, after.plan.before)
+    made, text = grouping.judged(after.plan, found, result.out, after.node, written, terms)
+    fields = [one for layout in chosen.parts.values() for one in layout.fields]
+    result.target = _outcome([made.verdict], [made.findings], fields, after.plan.worded)
+    return None if made.findings.count(ERROR) else text
 
 
 def _accepted(conversions: list[Conversion], node: str | None) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from medpay_cli import dialects, judging, layouts, recognition
+from medpay_cli.batches import Batches
 from medpay_cli.dialects import Dialect, Node
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.formats.archive import Input
@@ -19,6 +20,7 @@ from medpay_cli.parts import Parts, fitted
 from medpay_cli.transform import publishing
 from medpay_cli.transform.converting import Conversion, Target, convert
 from medpay_cli.transform.joining import Partners, partners
+from medpay_cli.transform.sealing import Seal, stamped
 from medpay_cli.validate import NO_DIALECT, NO_LAYOUT, named
 
 
@@ -54,8 +56,13 @@ class Binding:
     given: Mapping[str, str]
     terms: Terms
     partner: Partner | None
+    batch_no: str | None = None
     target: Chosen | None = None
     partners: tuple[Partners, ...] | None = None
+    # The batch that is written, where there is one.
+    seal: Seal | None = None
+    # What stands beside the inputs.
+    beside: Batches = field(default_factory=Batches)
     # Of a mapping of groups: what becomes of them, in which node.
     after: Target | None = None
     # Other inputs, by what the mapping calls them.
@@ -68,12 +75,40 @@ class Binding:
             if broken is not None:
                 raise broken
             parts, written = self._source(source)
+            terms, wrong = self.beside.held(source, written, next(iter(parts.values())), self.terms)
         except ReadError as err:
             unread = judging.blank(source, next(iter(parts.values())), written)
             return Taken(source, parts, written, [judging.unreadable(unread, err)], {})
+        if wrong:
+            unread = judging.blank(source, next(iter(parts.values())), written)
+            return Taken(source, parts, written, [judging.contradicted(unread, wrong)], {})
+        is_first = self.target is None
         targets = self._targets(source, parts, written)
-        made, conversions = convert(source, parts, written, targets, self.terms)
+        if is_first:
+            self._stamp()
+        made, conversions = convert(source, parts, written, targets, terms)
         return Taken(source, parts, written, made, conversions)
+
+    def _stamp(self) -> None:
+        """What control lines, names and a manifest say beside totals. Raises MedpayError where it is not given, or too
+        much is."""
+        if self.target is None:
+            return
+        layout = next(iter(self.target.parts.values()))
+        written, self.seal, known = stamped(
+            self.target.dialect, layout, self.batch_no, self.given, self.out, self.beside
+        )
+        if self.seal and len(self.target.parts) > 1:
+            raise MedpayError("split_nodes", dialect=written.name)
+        self.target = replace(self.target, dialect=written)
+        if set(self.given) - known - self._asked:
+            names = ", ".join(sorted(known | self._asked)) or "-"
+            raise MedpayError("mapping_asked", path=self.mapping.name, names=names, given=", ".join(self.given))
+
+    @property
+    def _asked(self) -> set[str]:
+        """What the mapping asks for."""
+        return set(self.mapping.document.get("asked", ()))
 
     def _source(self, source: Input) -> tuple[Parts, Dialect]:
         """What somebody names, else what the mapping names, else what is recognised."""
@@ -122,9 +157,11 @@ class Binding:
         target = layouts.load(str(self.mapping.target.layout))
         chosen = self._chosen(target)
         goes_to = _only(chosen.parts, target, None, chosen.dialect)[0]
-        plan = self.mapping.plan(layout, target, self.given)
+        # What it does not ask for may be asked for by the dialect.
+        given = {name: value for name, value in self.given.items() if name in self._asked}
+        plan = self.mapping.plan(layout, target, given)
         if self.partners is None:
-            reading = replace(self.terms, encoding=None, with_rules=True, allow_empty=True)
+            reading = replace(self.terms, encoding=None, manifest=None, with_rules=True, allow_empty=True)
             self.partners = tuple(partners(plan, self.others, self.mapping.name, reading, self.partner))
         whole = Target(plan, goes_to, chosen.dialect, self.partners)
         self.after = whole if whole.plan.before else None

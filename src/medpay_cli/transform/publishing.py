@@ -7,13 +7,16 @@ import gzip
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import polars as pl
 
 from medpay_cli import files
+from medpay_cli.control import Tally
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import InternalError, MedpayError
 
@@ -34,6 +37,14 @@ class Limit:
     size: int | None = None
 
 
+@dataclass
+class Content:
+    """What the records of a part sum up to."""
+
+    sums: dict[str, Decimal] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
+
+
 @dataclass(frozen=True)
 class Part:
     """A file that was written."""
@@ -41,37 +52,44 @@ class Part:
     path: Path
     records: int
     size: int
+    content: Content | None = None
 
 
 Frames = Iterator[pl.DataFrame]
-Write = Callable[[BinaryIO, Iterable[pl.DataFrame]], None]
+# Writes some frames; what they hold, where somebody wants to know.
+Write = Callable[[BinaryIO, Iterable[pl.DataFrame]], "Content | None"]
+# The path of a part by its number.
+Named = Callable[[int], Path]
 Beside = Mapping[Path, Callable[[BinaryIO], None]]
 
 
 def publish(
-    out: Path, dialect: Dialect, frames: Frames, records: int, limit: Limit, write: Write, beside: Beside
-) -> list[Part]:
-    """Write frames, of so many records together, to `out` or, with a limit, to its parts, and other files `beside` it:
-    all of them or none.
+    out: Path, dialect: Dialect, frames: Frames, records: int, limit: Limit, write: Write, beside: Beside,
+    named: Named | None = None,
+) -> list[Part]:  # fmt: skip
+    """Write frames, of so many records together, to `out` or, with a limit, to its parts, which have their own names or
+    its with a number, and other files `beside` it: all of them or none.
 
     `write` writes some frames. Raises what writing raises, StorageError, and MedpayError for a record that is larger
     than a part may be.
     """
+    called = named or partial(numbered, out)
     if limit.size is not None:
-        return _by_size(out, dialect, frames, limit.size, write, beside)
+        return _by_size(out, dialect, frames, limit.size, write, beside, called)
     most = limit.rows or max(records, 1)
     _check_parts(out, -(-records // most))
     sizes = [min(most, records - first) for first in range(0, records, most)] or [0]
-    paths = [out] if limit.rows is None else [_numbered(out, number) for number in range(1, len(sizes) + 1)]
+    paths = [out] if limit.rows is None else [called(number) for number in range(1, len(sizes) + 1)]
     queue = _Queue(frames)
+    contents: list[Content | None] = []
     with files.together(*paths, *beside) as outputs:
         for path, file, size in zip(paths, outputs, sizes, strict=False):
             with _packed(file, path, dialect) as inner:
-                write(inner, queue.take(size))
+                contents.append(write(inner, queue.take(size)))
         queue.check_end()
         written = [file.tell() for file in outputs[: len(paths)]]
         _write_beside(beside, outputs[len(paths) :])
-    return [Part(*one) for one in zip(paths, sizes, written, strict=True)]
+    return [Part(*one) for one in zip(paths, sizes, written, contents, strict=True)]
 
 
 def publish_whole(out: Path, dialect: Dialect, write: Callable[[BinaryIO], None], beside: Beside) -> int:
@@ -89,7 +107,7 @@ def publish_each(
     """Write as many files as there are numbers of records, one after the other, and others `beside` them, all of them
     or none."""
     _check_parts(out, len(records))
-    paths = [_numbered(out, number) for number in range(1, len(records) + 1)]
+    paths = [numbered(out, number) for number in range(1, len(records) + 1)]
     with files.together(*paths, *beside) as outputs:
         for path, file in zip(paths, outputs, strict=False):
             with _packed(file, path, dialect) as inner:
@@ -112,10 +130,12 @@ def publish_members(
         return outputs[0].tell()
 
 
-def _by_size(out: Path, dialect: Dialect, frames: Frames, most: int, write: Write, beside: Beside) -> list[Part]:
+def _by_size(
+    out: Path, dialect: Dialect, frames: Frames, most: int, write: Write, beside: Beside, named: Named
+) -> list[Part]:
     """Parts as large as they may be, put together aside: nobody knows how many there will be."""
     queue = _Queue(frames)
-    made: list[tuple[Path, int, BinaryIO]] = []
+    made: list[tuple[Path, int, BinaryIO, Content | None]] = []
     guess = GUESS
     while True:
         records = list(queue.take(guess))
@@ -123,9 +143,9 @@ def _by_size(out: Path, dialect: Dialect, frames: Frames, most: int, write: Writ
         if not height and made:
             break
         _check_parts(out, len(made) + 1)
-        path, spool = _numbered(out, len(made) + 1), files.spool(1 << 20)
+        path, spool = named(len(made) + 1), files.spool(1 << 20)
         with _packed(spool, path, dialect) as inner:
-            write(inner, records)
+            content = write(inner, records)
         size = spool.tell()
         if size > most:
             if height <= 1:
@@ -137,16 +157,16 @@ def _by_size(out: Path, dialect: Dialect, frames: Frames, most: int, write: Writ
             queue.back(records)
             guess = max(int(height * most / max(size, 1) * SMALLER), height + 1)
             continue
-        made.append((path, height, spool))
+        made.append((path, height, spool, content))
         if not height:
             break
     queue.check_end()
-    with files.together(*(path for path, _, _ in made), *beside) as outputs:
-        for (_, _, spool), file in zip(made, outputs, strict=False):
+    with files.together(*(path for path, *_ in made), *beside) as outputs:
+        for (_, _, spool, _), file in zip(made, outputs, strict=False):
             spool.seek(0)
             shutil.copyfileobj(spool, file, 1 << 20)
         _write_beside(beside, outputs[len(made) :])
-        return [Part(path, height, spool.tell()) for path, height, spool in made]
+        return [Part(path, height, spool.tell(), content) for path, height, spool, content in made]
 
 
 def _write_beside(beside: Beside, outputs: list[BinaryIO]) -> None:
@@ -189,7 +209,8 @@ class _Queue:
         self._waiting[:0] = frames
 
 
-def _numbered(out: Path, number: int) -> Path:
+def numbered(out: Path, number: int) -> Path:
+    """The path of a part."""
     return out.with_name(f"{out.stem}-{number:03}{out.suffix}")
 
 

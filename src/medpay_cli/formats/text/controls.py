@@ -64,6 +64,20 @@ def lines(place: str, dialect: Dialect, values: Mapping[str, str]) -> list[str]:
     return [made]
 
 
+def changed(line: bytes, place: str, how: ControlLine, dialect: Dialect, values: Mapping[str, str]) -> bytes:
+    """A control line (of UTF-8, without its end) with these totals, and all else as it stands. Raises MedpayError where
+    it would not be read so, ReadError where it is none."""
+    before = {name: text for _, name, text in told(line, place, how, dialect)}
+    new = {name: values[name] for name in before if name in values}
+    if how.spans or (dialect.quote and dialect.quote in line.decode()):
+        [text] = lines(place, dialect, {**before, **new})
+        return text.encode()
+    cells_of = line.decode().split(dialect.delimiter)
+    for number, name in enumerate(how.items):
+        cells_of[number] = new.get(name, cells_of[number])
+    return dialect.delimiter.join(cells_of).encode()
+
+
 def _fields(text: str, dialect: Dialect) -> list[str]:
     return cells(text.encode(), dialect) if dialect.quote else text.split(dialect.delimiter)
 

@@ -150,9 +150,9 @@ class _Totals:
 
     @property
     def values(self) -> dict[str, str]:
-        """Each as it is written."""
+        """Each as it is written, and what else control lines say."""
         sums = {one.name: money.written(self._sums[one.name], one.scale) for one in self._fields}
-        return {RECORDS: str(self.records), **sums}
+        return {**self._dialect.stamps, RECORDS: str(self.records), **sums}
 
     def add(self, frame: pl.DataFrame) -> None:
         """Count records. Raises MedpayError for an amount that cannot be summed."""

@@ -1,0 +1,377 @@
+"""A file of a batch is held against its manifest, its own name and its neighbours before any record is read."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path, PurePath
+from typing import BinaryIO, NamedTuple
+
+from medpay_cli import control, dialects, files, judging
+from medpay_cli.batchfiles import (
+    ALGORITHM,
+    AMOUNT,
+    BATCH,
+    COUNT,
+    DIGEST,
+    HASH,
+    MADE,
+    NAME,
+    PART,
+    PART_OF_NAME,
+    PARTS,
+    SIZE,
+    STEM,
+    WHOLE,
+    BatchFiles,
+)  # fmt: skip
+from medpay_cli.control import Declared
+from medpay_cli.dialects import Dialect
+from medpay_cli.errors import MedpayError, ReadError, StorageError
+from medpay_cli.findings import ERROR
+from medpay_cli.formats import archive
+from medpay_cli.formats.archive import Input
+from medpay_cli.judging import VALID, Terms
+from medpay_cli.layouts import Layout
+from medpay_cli.partners import Partner
+from medpay_cli.parts import fitted
+
+OTHER_FILE, OTHER_FILES, DISAGREEING, USED_AGAIN, UNREAD, MISSING = "B202", "B203", "B204", "B205", "F221", "F222"
+# What hashlib calls them, and how long they are; MD5 is only read.
+ALGORITHMS = {"SHA256": ("sha256", 64), "SM3": ("sm3", 64), "MD5": ("md5", 32)}
+# Said instead of a manifest: there is none.
+NONE = "none"
+# Where no dialect says how a manifest is written, its ending does.
+BY_ENDING = {".json": "json:manifest", ".xml": "xml:manifest", ".xlsx": "xlsx:manifest"}
+
+Row = Mapping[str, str]
+
+
+class Contradiction(NamedTuple):
+    """The code of a finding, the field it is about, what is there and what should be."""
+
+    code: str
+    field: str
+    value: str
+    expected: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What stands beside data files, and its rows: one for each of them. It names no file where it is of one only."""
+
+    path: Path
+    rows: list[Row]
+
+    def of(self, name: str) -> Row | None:
+        """The row of a data file."""
+        alone = self.rows[0] if len(self.rows) == 1 and NAME not in self.rows[0] else None
+        return next((row for row in self.rows if row.get(NAME) == name), alone)
+
+
+@dataclass
+class Batches:
+    """The manifests beside files, read once each; the one that was `named` is that of every file, with NONE no file
+    has one."""
+
+    partner: Partner | None = None
+    named: str | None = None
+    # By the number of a batch: the names of its files in order, and of those that were read.
+    seen: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)
+    _manifests: dict[Path, Manifest] = field(default_factory=dict)
+    _digests: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def held(self, source: Input, dialect: Dialect, layout: Layout, terms: Terms) -> tuple[Terms, list[Contradiction]]:
+        """The terms with what is declared of a file beside it, and what is wrong with the file already.
+
+        Raises ReadError where its manifest is missing or cannot be read, MedpayError where something in it cannot be
+        verified.
+        """
+        batch = dialect.batch or BatchFiles()
+        path = Path(source.path)
+        facts = _facts(batch, path.name)
+        manifest = self._manifest(path, batch, facts)
+        row = manifest.of(path.name) if manifest else None
+        if manifest is None:
+            declared, wrong = Declared(facts=_told(facts)), list[Contradiction]()
+        elif row is None:
+            named = ", ".join(str(one.get(NAME)) for one in manifest.rows)
+            return terms, [Contradiction(OTHER_FILES, NAME, path.name, f"{manifest.path.name}: {named}")]
+        else:
+            said = {key: value for key, value in row.items() if key in (BATCH, PART, ALGORITHM) or key not in MADE}
+            facts = {
+                name: [*facts.get(name, []), *_saying(manifest.path.name, name, said)] for name in {**facts, **said}
+            }
+            declared = _declared(row, batch, layout, manifest, facts)
+            wrong = [*self._neighbours(path, batch, manifest, row), *self._bytes(source, batch, row, manifest)]
+        wrong += [Contradiction(DISAGREEING, *one) for one in declared.disagreeing({})]
+        if source.member is not None and _is_one_of_several(source):
+            declared = Declared()  # what is said holds for all members together
+        return replace(terms, beside={**terms.beside, source.path: declared}), wrong
+
+    def check_whole(self, order: Callable[[list[str]], list[str]] = list) -> None:
+        """Refuse to put some parts of a batch together, or all in another order, where that matters. Raises
+        MedpayError."""
+        for number, (names, read) in self.seen.items():
+            if len(read) > 1 and order(read) != order(names):
+                raise MedpayError("parts_of_batch", batch=number, names=", ".join(names), given=", ".join(read))
+
+    def holders(self, folder: Path, batch: BatchFiles, number: str) -> list[str]:
+        """The files in a folder that are of a batch: by their names, and manifests also by what stands in them."""
+        found = [name for name in _listed(folder) if batch.said_by(name).get(BATCH) == number]
+        for name in _beside(folder, batch):
+            with contextlib.suppress(ReadError):
+                if _may_be(batch, folder / name, number) and any(
+                    row.get(BATCH) == number for row in self._read(folder / name, batch).rows
+                ):
+                    found.append(name)
+        return found
+
+    def _manifest(self, path: Path, batch: BatchFiles, facts: Mapping[str, list[tuple[str, str]]]) -> Manifest | None:
+        """The manifest of a file. Raises ReadError F222 where there should be one, F221 where there are two."""
+        if self.named == NONE:
+            return None
+        if self.named is not None:
+            usual = replace(batch, dialect=BY_ENDING.get(Path(self.named).suffix.lower(), batch.dialect))
+            return self._read(Path(self.named), batch if batch.beside else usual)
+        if batch.beside is None or str(path) == "-":
+            return None
+        said = {name: pairs[0][1] for name, pairs in facts.items()}
+        others = _beside(path.parent, batch)
+        if batch.is_of_each:
+            own = batch.beside_of(path.name, said)
+            if own in others:
+                return self._read(path.with_name(str(own)), batch)
+            expected = own or batch.beside.text
+            others = [name for name in others if batch.name is None or batch.said_by(_data_name(batch, name))]
+        else:
+            found = [self._read(path.with_name(name), batch) for name in others if _agrees(batch, name, said)]
+            naming = [one for one in found if one.of(path.name)]
+            if len(naming) > 1:
+                raise ReadError(UNREAD, ", ".join(one.path.name for one in naming), "1")
+            if found:
+                return (naming or found)[0]
+            expected = batch.beside.text
+        if batch.required or others:
+            raise ReadError(MISSING, expected=expected)
+        return None
+
+    def _read(self, path: Path, batch: BatchFiles) -> Manifest:
+        """The rows of a manifest, which is a file of a layout as any other. Raises ReadError F221."""
+        if path in self._manifests:
+            return self._manifests[path]
+        parts, written = fitted(dialects.load(batch.dialect, self.partner))
+        try:
+            [source] = archive.inputs(files.Source(str(path)))
+        except ReadError as err:
+            raise ReadError(UNREAD, f"{path.name}: {err.code} {err.value or ''}".rstrip(), written.name) from err
+        made = judging.judge_nodes(source, parts, written, lambda each, *_: each.text, Terms(with_rules=False))[0]
+        if made.verdict.verdict != VALID:
+            first = next(made.findings.frames()).filter(severity=ERROR).row(0, named=True)
+            told = " ".join(str(first[name]) for name in ("code", "field", "value") if first[name] is not None)
+            raise ReadError(UNREAD, f"{path.name}: {told}", first["expected"] or written.name)
+        names = next(iter(parts.values())).names
+        frames = [text.select(names) for text in made.also]
+        rows: list[Row] = [
+            {name: cell for name, cell in row.items() if cell is not None} for one in frames for row in one.to_dicts()
+        ]
+        if len(rows) > 1 and not all(NAME in row for row in rows):
+            raise ReadError(UNREAD, f"{path.name}: {len(rows)}", f"1, {NAME}")
+        self._manifests[path] = Manifest(path, rows)
+        return self._manifests[path]
+
+    def _neighbours(self, path: Path, batch: BatchFiles, own: Manifest, row: Row) -> Iterator[Contradiction]:
+        """What is wrong with the other files of the batch, and with their order."""
+        number = row.get(BATCH)
+        others = [own]
+        if self.named is None and batch.beside:
+            paths = [path.with_name(name) for name in _beside(path.parent, batch)]
+            others += [self._read(one, batch) for one in paths if one != own.path and _may_be(batch, one, number)]
+        same = [one for one in others if one is own or (number and any(row.get(BATCH) == number for row in one.rows))]
+        rows = [row for one in same for row in one.rows if number is None or row.get(BATCH) == number]
+        if batch.is_of_each or len(same) == 1:
+            parts = [row.get(PART) for row in rows]
+            again = [
+                one.path.name for one in same if len(same) > 1 and any(parts.count(r.get(PART)) > 1 for r in one.rows)
+            ]
+        else:
+            again = [one.path.name for one in same]
+        if again:
+            yield Contradiction(USED_AGAIN, BATCH, str(number), ", ".join(sorted(again)))
+            return
+        numbers = [_whole(row, PART, own) for row in rows if PART in row]
+        counts = {_whole(row, PARTS, own) for row in rows if PARTS in row}
+        yield from _wrong_parts(len(rows), numbers if not batch.is_of_each else sorted(numbers), counts)
+        if batch.is_of_each:
+            rows = sorted(rows, key=lambda one: (int(one.get(PART, 0)), one.get(NAME, "")))
+        names = [row.get(NAME, path.name) for row in rows]
+        if number:
+            self.seen.setdefault(number, (names, []))[1].append(path.name)
+        for name in names:
+            if Path(name).name != name or not path.with_name(name).is_file():
+                yield Contradiction(OTHER_FILES, NAME, "-", name)
+        known = {*names, *_beside(path.parent, batch)}
+        for name in _listed(path.parent) if number else ():
+            if name not in known and batch.said_by(name).get(BATCH) == number:
+                yield Contradiction(OTHER_FILES, NAME, name, ", ".join(names))
+        digests = [(row[DIGEST].lower(), row.get(NAME, "")) for row in rows if DIGEST in row]
+        for digest, name in digests:
+            first = next(other for same_digest, other in digests if same_digest == digest)
+            if first != name:
+                yield Contradiction(OTHER_FILES, DIGEST, f"{name} = {first}", digest)
+
+    def _bytes(self, source: Input, batch: BatchFiles, row: Row, manifest: Manifest) -> Iterator[Contradiction]:
+        """Whether the file is the one of the manifest: where its size is another its digest is not even made."""
+        with _raw(source) as stream:
+            size = stream.seek(0, os.SEEK_END)
+        if SIZE in row and _whole(row, SIZE, manifest) != size:
+            yield Contradiction(OTHER_FILE, SIZE, str(size), row[SIZE])
+        elif DIGEST in row:
+            algorithm = row.get(ALGORITHM, batch.digest)
+            if algorithm not in ALGORITHMS or len(row[DIGEST]) != ALGORITHMS[algorithm][1]:
+                raise ReadError(UNREAD, f"{manifest.path.name}: {DIGEST} {row[DIGEST]}", algorithm)
+            known = (source.path, algorithm)
+            if known not in self._digests:
+                with _raw(source) as stream:
+                    self._digests[known] = digest(stream, algorithm)
+            if self._digests[known] != row[DIGEST].lower():
+                yield Contradiction(OTHER_FILE, f"{DIGEST} {algorithm}", self._digests[known], row[DIGEST])
+
+
+def digest_of(source: Input, algorithm: str) -> str:
+    """The digest of a file as it lies there."""
+    with _raw(source) as stream:
+        return digest(stream, algorithm)
+
+
+def digest(stream: BinaryIO, algorithm: str) -> str:
+    """The digest of what a stream holds, in hexadecimal. Raises MedpayError where this Python cannot make it."""
+    stream.seek(0)
+    made = hasher(algorithm)
+    while block := stream.read(1 << 20):
+        made.update(block)
+    return made.hexdigest()
+
+
+def hasher(algorithm: str) -> hashlib._Hash:
+    """What makes digests. Raises StorageError where the OpenSSL behind this Python has no such algorithm."""
+    try:
+        return hashlib.new(ALGORITHMS[algorithm][0], usedforsecurity=False)
+    except ValueError as err:
+        raise StorageError("no_digest", algorithm=algorithm) from err
+
+
+def _declared(
+    row: Row, batch: BatchFiles, layout: Layout, manifest: Manifest, facts: Mapping[str, list[tuple[str, str]]]
+) -> Declared:
+    """What a row declares. Raises MedpayError where it gives a total that nobody says what of it is."""
+    sums = [one.name for one in layout.money]
+    amounts = {name: Decimal(row[name]) for name in sums if name in row and name not in MADE}
+    hashes: dict[str, int] = {}
+    if AMOUNT in row:
+        of = batch.amount or (sums[0] if len(sums) == 1 else None)
+        if of not in sums:
+            raise MedpayError(
+                "batch_key", path=manifest.path, name=AMOUNT, where="amount", known=", ".join(sums) or "-"
+            )
+        amounts[of] = Decimal(row[AMOUNT])
+    if HASH in row:
+        of = batch.hash or (layout.key[0] if len(layout.key) == 1 else None)
+        if of not in layout.names:
+            raise MedpayError("batch_key", path=manifest.path, name=HASH, where="hash", known=", ".join(layout.names))
+        hashes[of] = _whole(row, HASH, manifest)
+    return Declared(_whole(row, COUNT, manifest) if COUNT in row else None, amounts, hashes, _told(facts))
+
+
+def _whole(row: Row, name: str, manifest: Manifest) -> int:
+    """A number of a row. Raises ReadError F221 where it is none: a layout of the user's need not say so."""
+    if not control.NUMBER_OF_RECORDS.fullmatch(row[name]):
+        raise ReadError(UNREAD, f"{manifest.path.name}: {name} {row[name]}", "N")
+    return int(row[name])
+
+
+def facts(source: Input, dialect: Dialect) -> dict[str, tuple[tuple[str, str], ...]]:
+    """What the dialect and the name of a file say of it."""
+    return _told(_facts(dialect.batch or BatchFiles(), Path(source.path).name))
+
+
+def _facts(batch: BatchFiles, name: str) -> dict[str, list[tuple[str, str]]]:
+    """What the dialect and the name of a file say of it."""
+    facts = {key: [("dialect", value)] for key, value in batch.says.items()}
+    for key, value in batch.said_by(name).items():
+        one = (PART, str(int(value))) if key == PART_OF_NAME and value.isdigit() else (key, value)
+        facts.setdefault(one[0], []).append((NAME, one[1]))
+    return facts
+
+
+def _saying(who: str, name: str, said: Row) -> list[tuple[str, str]]:
+    return [(who, said[name])] if name in said else []
+
+
+def _told(facts: Mapping[str, list[tuple[str, str]]]) -> dict[str, tuple[tuple[str, str], ...]]:
+    return {name: tuple(pairs) for name, pairs in facts.items()}
+
+
+def _wrong_parts(files_named: int, numbers: list[int], counts: set[int]) -> Iterator[Contradiction]:
+    """Whether the numbers of the parts are one after the other, and as many as there should be."""
+    wanted = list(range(1, files_named + 1))
+    if counts - {files_named}:
+        yield Contradiction(OTHER_FILES, PARTS, str(files_named), ", ".join(map(str, sorted(counts))))
+    elif numbers and numbers != wanted:
+        yield Contradiction(OTHER_FILES, PART, ", ".join(map(str, numbers)), ", ".join(map(str, wanted)))
+
+
+def _listed(folder: Path) -> list[str]:
+    """The names of the files in a folder."""
+    with files.reading(folder):
+        return sorted(one.name for one in os.scandir(folder) if one.is_file())
+
+
+def _beside(folder: Path, batch: BatchFiles) -> list[str]:
+    """The names of all manifests of the dialect in a folder."""
+    pattern = batch.beside
+    return [name for name in _listed(folder) if pattern.parsed(name) is not None] if pattern else []
+
+
+def is_beside(batch: BatchFiles | None, name: str) -> bool:
+    """Whether a file is a manifest by its name, and holds no records."""
+    return bool(batch and batch.beside and batch.beside.parsed(name) is not None)
+
+
+def _agrees(batch: BatchFiles, name: str, said: Row) -> bool:
+    """Whether the name of a manifest says what that of the data file does."""
+    found = (batch.beside.parsed(name) if batch.beside else None) or {}
+    return all(said.get(key, value) == value for key, value in found.items())
+
+
+def _may_be(batch: BatchFiles, path: Path, number: str | None) -> bool:
+    """Whether a manifest may be of that batch, by its name or that of the file that it is beside."""
+    found = (batch.beside.parsed(path.name) if batch.beside else None) or {}
+    said = {**batch.said_by(_data_name(batch, path.name)), **found}
+    return number is not None and said.get(BATCH, number) == number
+
+
+def _data_name(batch: BatchFiles, name: str) -> str:
+    """What the data file is called beside which a manifest of that name stands, where each has one."""
+    found = (batch.beside.parsed(name) if batch.beside else None) or {}
+    ending = PurePath(batch.name.text).suffix if batch.name else ""
+    return found.get(WHOLE) or found.get(STEM, "") + ending
+
+
+def _is_one_of_several(source: Input) -> bool:
+    with archive.opened(source.path) as opened:
+        return len(archive.vetted(opened)) > 1
+
+
+@contextlib.contextmanager
+def _raw(source: Input) -> Iterator[BinaryIO]:
+    """The bytes of the file as they lie there, packed or not."""
+    if source.spool is not None and source.path == "-":
+        yield source.spool
+        return
+    with files.reading(source.path), Path(source.path).open("rb") as stream:
+        yield stream
