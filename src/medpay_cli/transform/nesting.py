@@ -13,12 +13,13 @@ Chunk = dict[str | None, pl.DataFrame]
 
 
 def chunks(dialect: Dialect, records: Mapping[str | None, Iterator[pl.DataFrame]]) -> Iterator[Chunk]:
-    """Chunks of the records of each node, which stand in the order of the records around them, as in a document.
+    """Chunks of the records of each node, which stand in the order of the records around them, as in a document; a node
+    that is not among them has none.
 
     What belongs to no record comes last, for the writer to refuse.
     """
     waiting = {node: _Waiting(frames) for node, frames in records.items()}
-    tops = [node for node in dialect.parts if node.parent is None]
+    tops = [node for node in dialect.parts if node.parent is None and node.name in waiting]
     while True:
         found: Chunk = {}
         for top in tops:
@@ -56,7 +57,7 @@ def apart(
 def _inside(around: Node, frame: pl.DataFrame, dialect: Dialect, waiting: Mapping[str | None, _Waiting]) -> Chunk:
     found: Chunk = {}
     for node in dialect.nodes:
-        if node.parent == around.name:
+        if node.parent == around.name and node.name in waiting:
             inner = waiting[node.name].belonging(frame.select(node.link).unique())
             if inner is not None:
                 found[node.name] = inner
