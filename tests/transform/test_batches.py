@@ -510,3 +510,31 @@ def test_a_side_is_held_against_its_manifest_before_it_is_matched(tmp_path):
         3,
         [("B201", "records")],
     )
+
+
+def test_what_is_set_aside_has_control_lines_of_its_own(tmp_path):
+    """Rejected by the source (7.505) or by the target (a memo that is too long for it)."""
+    text = (
+        "H|20240131|B6|4|98.98\nA-001|H1||100.00\nA-002|H1|x|7.505\nA-003|H1|too long|-1.00\nA-004|H1||-0.02\n"
+        "T|B6|4|98.98\n"
+    )
+    settled(tmp_path, DIALECT.partition("[batch]")[0], {"b6.txt": text.encode()})
+    claim = LAYOUT.replace('"memo": {"title": "memo"', '"memo": {"maxLength": 3, "title": "memo"')
+    (tmp_path / "claim.json").write_text(claim.replace("layouts/bill", "layouts/claim"), encoding="utf-8")
+    (tmp_path / "mapping.toml").write_text(
+        'title = { zh = "x", en = "x" }\n[from]\nlayout = "bill.json"\ndialect = "bill.toml"\n[to]\n'
+        'layout = "claim.json"\ndialect = "csv"\n[columns]\nbill_no = "bill_no"\nsender_code = "sender_code"\n'
+        'memo = "memo"\npaid = "paid"\n',
+        encoding="utf-8",
+    )
+    answer = medpay(
+        "transform", tmp_path / "out" / "b6.txt", "--mapping", tmp_path / "mapping.toml", "--accepted-only",
+        "-o", tmp_path / "claims.csv",
+    )  # fmt: skip
+    assert answer.exit_code == 1
+    assert (tmp_path / "claims.csv").read_text() == (
+        "bill_no,sender_code,memo,paid\nA-001,H1,,100.00\nA-004,H1,,-0.02\n"
+    )
+    assert (tmp_path / "claims.csv.rejected").read_text() == (
+        "H|20240131|B6|2|-1.00\nA-002|H1|x|7.505\nA-003|H1|too long|-1.00\nT|B6|2|-1.00\n"
+    )

@@ -159,7 +159,7 @@ def _words(one: Field, old: str, dialect: Dialect) -> dict[str, str]:
         "old": old, "head": old[:-1], "tail": old[-1:], "quote": dialect.quote, "bad": BAD,
         "wide": "1" + "0" * one.whole,
         "cut": old[: max(0, shortest - 1)],
-        "padded": old.ljust(longest + 1, old[-1:]) if longest < MOST else "",
+        "padded": old.ljust(longest + 1, old[-1:] or "0") if longest < MOST else "",
         "below": written(max(least) - 1, scale) if least else "",
         "above": written(min(most) + 1, scale) if most else "",
     }  # fmt: skip

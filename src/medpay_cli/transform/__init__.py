@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import polars as pl
 
@@ -18,7 +18,7 @@ from medpay_cli.dialects import Dialect
 from medpay_cli.errors import InternalError, MedpayError
 from medpay_cli.files import Source
 from medpay_cli.findings import ERROR, FileVerdict, Findings, Outcome
-from medpay_cli.judging import NOT_JUDGED, Terms
+from medpay_cli.judging import NOT_JUDGED, Judgement, Terms
 from medpay_cli.layouts import Field
 from medpay_cli.mappings import MappingFile
 from medpay_cli.partners import Partner
@@ -359,15 +359,27 @@ def _beside(result: Transformation, taken: list[Taken], style: Style) -> dict[Pa
 def _reject(one: Taken, file: BinaryIO) -> None:
     """Byte for byte where records are lines, else written anew."""
     ((node, conversion),) = one.conversions.items()
-    made = replace(one.judgements[0], lines=conversion.kinds)
     if one.dialect.format in formats.IN_LINES and not one.dialect.nodes:
-        separating.separate(one.source, made, None, file)
+        separating.separate(one.source, _of_rejected(one, node), None, file, one.dialect)
         return
     if conversion.unfit:
         raise MedpayError("aside_unread", path=one.source.path, count=conversion.unfit)
     names = {node: one.parts[node].names}
     again = one.judgements[0].again(conversion.rejected)
     formats.write(file, one.dialect, names, ({node: frame} for frame in again))
+
+
+def _of_rejected(one: Taken, node: str | None) -> Judgement[Any]:
+    """The judgement with what either end rejects, and for control lines what that sums up to."""
+    made, conversion = one.judgements[0], one.conversions[node]
+    verdict, accepted = made.verdict, dict[str, Decimal]()
+    for frame in made.again(~conversion.rejected) if one.dialect.head or one.dialect.tail else ():
+        amounts = (money.amount(pl.col(of.name), of.digits, of.scale).alias(of.name) for of in one.parts[node].money)
+        for name, amount in money.sums(frame.select(amounts)).items():
+            accepted[name] = money.total([accepted.get(name), amount])
+    rejected = {name: money.total([whole, -accepted.get(name, Decimal(0))]) for name, whole in verdict.totals.items()}
+    count = int(conversion.rejected.sum())
+    return replace(made, lines=conversion.kinds, verdict=replace(verdict, rejected=count, rejected_totals=rejected))
 
 
 def _why(result: Transformation, one: Taken, style: Style, file: BinaryIO) -> None:
