@@ -49,6 +49,8 @@ TESTS = {
 # Tried by all of their tests, not by those of the codes that they state.
 SHARED = ("money.py", "rules/__init__.py", "rules/sentences.py", "rules/together.py")
 SEED = 6
+# Tests that are run of every code.
+OF_ONE_CODE = "cases_of_a_rule or example"
 # What every child process finds imported; our own package is not.
 LIBRARIES = ("click", "jsonschema", "lxml.etree", "numpy", "polars")
 # Seconds, of the clock and of work: a change that makes a test hang is noticed, a busy machine is not.
@@ -229,7 +231,10 @@ def chosen(name: str) -> list[str]:
     """The tests of a module as words of pytest's command line."""
     source = (PACKAGE / name).read_text(encoding="utf-8")
     codes = sorted(set(re.findall(r'@?(?:rule|for_fields|together)\(\s*"([BC][0-9]{3})"', source)))
-    return [*TESTS[name], *(["-k", " or ".join(codes)] if codes and name not in SHARED else [])]
+    return [
+        *TESTS[name],
+        *(["-k", f"{' or '.join(codes)} or not ({OF_ONE_CODE})"] if codes and name not in SHARED else []),
+    ]
 
 
 def known(name: str) -> set[str]:
