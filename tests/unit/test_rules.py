@@ -80,6 +80,7 @@ def test_every_rule_has_cases_of_each_sort(code):
         ({"format": "date"}, {"pattern": "^[0-9]{8}$"}, False),
         ({"pattern": "^[0-9]{8}$"}, {"format": "date"}, False),
         ({"pattern": "^[0-9]{8}$"}, {"pattern": "^[0-9]{14}$"}, False),
+        ({}, {"format": "date"}, False),
     ],
 )
 def test_days_that_are_written_in_two_ways_are_not_compared(begin, end, is_held):
