@@ -143,9 +143,9 @@ def write_folder(result: Reconciliation, folder: Path, style: Style) -> None:
                 buffer = io.BytesIO()
                 write(buffer)
                 out.write(buffer.getbuffer())
+        reports.write(result, "html", page, style)
         workbook.reconciliation(result, book, style, rows)
-        for out, form in ((page, "html"), (summary, "json")):
-            reports.write(result, form, out, style)
+        reports.write(result, "json", summary, style)
 
 
 def _side(side: ReadSide, compared: Compared) -> Side:

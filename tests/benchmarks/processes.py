@@ -1,13 +1,20 @@
 """Whole processes, measured side by side: what every benchmark here has in common."""
 
 import argparse
+import json
+import os
+import platform
 import statistics
 import subprocess
 import sys
 import tempfile
+from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 
 FOLDER = Path(tempfile.gettempdir()) / "medpay-bench"
+# The figures of docs/performance.md; `tests/docs/test_performance.py` makes the page and a section of the README of it.
+FIGURES = Path(__file__).parents[2] / "docs" / "performance.json"
 
 
 def python(program, *arguments):
@@ -17,18 +24,21 @@ def python(program, *arguments):
 
 # A process inherits the peak of the one that starts it, and ours has made the files: a small one starts it instead.
 STARTER = """
-import os, sys, time
+import os, resource, sys, time
+out, *command = sys.argv[1:]
 begun = time.perf_counter()
-silent = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
-_, status, usage = os.wait4(os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=silent), 0)
-print(time.perf_counter() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024,
-      os.waitstatus_to_exitcode(status))
+opened = [(os.POSIX_SPAWN_OPEN, 1, out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)]
+_, status = os.waitpid(os.posix_spawnp(command[0], command, os.environ, file_actions=opened), 0)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+seconds = time.perf_counter() - begun
+print(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, os.waitstatus_to_exitcode(status))
 """
 
 
-def measured(command, permitted=(0,)):
-    """Seconds, CPU seconds and peak MiB of one process, from its start to its end."""
-    told = subprocess.run(python(STARTER, *command), check=True, capture_output=True, text=True).stdout.split()
+def measured(command, permitted=(0,), out=os.devnull):
+    """Seconds, CPU seconds and peak MiB (of itself or its largest child) of one process, from its start to its end;
+    what it says goes to `out`."""
+    told = subprocess.run(python(STARTER, out, *command), check=True, capture_output=True, text=True).stdout.split()
     *figures, status = map(float, told)
     if int(status) not in permitted:
         raise SystemExit(f"failed: {command}")
@@ -69,3 +79,21 @@ def asked(**sizes):
     found = parser.parse_args()
     found.folder.mkdir(parents=True, exist_ok=True)
     return found
+
+
+def kept(table, title, rows):
+    """Put a table into FIGURES in place of the one before: for each name, what it was given (records), and its seconds,
+    CPU seconds and peak MiB."""
+    figures = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
+    named = (version(name) for name in ("polars", "duckdb"))
+    figures[table] = {
+        "title": title,
+        "date": date.today().isoformat(),
+        "machine": f"{os.cpu_count()} CPUs, {os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') >> 30} GiB",
+        "software": f"Python {platform.python_version()}, Polars {next(named)}, DuckDB {next(named)}",
+        "rows": [
+            {"name": name, "records": records, "seconds": round(wall, 2), "cpu": round(cpu, 2), "MiB": round(peak)}
+            for name, (records, (wall, cpu, peak)) in rows.items()
+        ],
+    }
+    FIGURES.write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

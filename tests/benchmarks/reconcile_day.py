@@ -13,10 +13,8 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -25,6 +23,7 @@ import polars as pl
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "reconcile"))
 import ledger_day  # noqa: E402
+from processes import kept, measured  # noqa: E402
 
 AMOUNTS = ledger_day.AMOUNTS
 PART = 1_000_000
@@ -215,24 +214,6 @@ def add(truth, day):
     truth["matched"]["records"] = [one + day.agreed for one in truth["matched"]["records"]]
 
 
-def measured(command):
-    """Seconds, CPU seconds, peak MiB (of itself or its largest child) and the output of a whole process."""
-    begun = time.perf_counter()
-    script = (
-        "import os, resource, subprocess, sys\n"
-        "code = subprocess.run(sys.argv[2:], stdout=open(sys.argv[1], 'wb')).returncode\n"
-        "used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
-        "print(code, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)\n"
-    )
-    with tempfile.NamedTemporaryFile() as out:
-        ran = subprocess.run([sys.executable, "-c", script, out.name, *command], capture_output=True, check=True)
-        seconds = time.perf_counter() - begun
-        code, cpu, peak = ran.stdout.split()
-        if int(code) not in ((0, 1) if "medpay_cli" in command else (0,)):
-            raise SystemExit(f"failed: {command}\n{ran.stderr.decode()}")
-        return (seconds, float(cpu), float(peak)), Path(out.name).read_text()
-
-
 def hold(name, printed, truth, summary):
     """Stop where a result is not what was planted."""
     if name.startswith("floor"):
@@ -273,6 +254,8 @@ def main():
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "medpay-bench" / "day")
     parser.add_argument("--only", nargs="*", help="Rows whose name begins so.")
     parser.add_argument("--medpay", nargs="*", default=[""], help="Options of a further row each: '--engine duckdb'.")
+    parser.add_argument("--pandas", default=sys.executable, help="The interpreter of an environment that has it.")
+    parser.add_argument("--keep", action="store_true", help="Put the tables into docs/performance.json.")
     asked = parser.parse_args()
     print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} before")
     for records in asked.records:
@@ -292,7 +275,8 @@ def bench(asked, records, differences):
     medpay += ["--output-dir", str(folder / "out"), "--format", "json"]
     commands = {f"medpay {words}".strip(): [*medpay, *words.split()] for words in asked.medpay}
     for name, script in SCRIPTS.items():
-        commands[name] = [sys.executable, "-c", script, *sides, str(folder / "other.csv")]
+        own = asked.pandas if name.startswith("pandas") else sys.executable
+        commands[name] = [own, "-c", script, *sides, str(folder / "other.csv")]
     wanted = asked.only or [""]
     commands = {
         name: command
@@ -302,14 +286,16 @@ def bench(asked, records, differences):
     found = {name: [] for name in commands}
     for _ in range(asked.runs):
         for name, command in commands.items():
-            figures, printed = measured(command)
-            hold(name, printed, truth, folder / "out" / "summary.json")
-            found[name].append(figures)
+            found[name].append(measured(command, (0, 1) if name.startswith("medpay") else (0,), folder / "printed"))
+            hold(name, (folder / "printed").read_text(), truth, folder / "out" / "summary.json")
     medians = {name: [statistics.median(column) for column in zip(*rows, strict=True)] for name, rows in found.items()}
     base = medians.get("floor: strict reading", next(iter(medians.values())))[0]
     print(f"\n{records:,} records a side, {differences:.1%} differences, {asked.runs} runs")
     for name, (wall, cpu, peak) in medians.items():
         print(f"{name:<34} {wall:7.2f} s {cpu:7.2f} s cpu {peak:7.0f} MiB {wall / base:6.2f} x", flush=True)
+    if asked.keep:
+        title = f"reconcile, {records:,} records a side, {differences:.1%} of them differ; medians of {asked.runs} runs"
+        kept(f"reconcile-{records}-{differences}", title, {name: (records, one) for name, one in medians.items()})
 
 
 if __name__ == "__main__":

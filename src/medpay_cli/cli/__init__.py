@@ -65,7 +65,8 @@ def cli() -> None:
     校验、转换、对账医院、医保平台与商保之间的批量文件。
 
     Exit codes: 0 done; 1 findings or differences; 2 usage; 3 an input cannot be judged; 4 some inputs
-    judged, some not; 7 environment (disk, permission); 70 a bug; 130/141/143 interrupted.
+    judged, some not; 5 another run writes this; 6 refused, used already; 7 environment (disk,
+    permission); 70 a bug; 130/141/143 interrupted.
     """
 
 
