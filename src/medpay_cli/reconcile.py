@@ -19,7 +19,7 @@ from medpay_cli.matching import MATCHED, OURS, SIDES, THEIRS, ClassSums, Compare
 from medpay_cli.partners import Partner
 from medpay_cli.recipes import Recipe
 from medpay_cli.reports import Style, statement
-from medpay_cli.sides import ReadSide, read
+from medpay_cli.sides import OtherByNow, ReadSide, read
 
 QUIET = {MATCHED, "reversed", "timing"}
 
@@ -72,7 +72,11 @@ def reconcile(
         unmatched = _unmatched(name, recipe, both, compared, noted=_noted(both, shown=not is_matched))
         if not is_matched:
             return unmatched
-        matched = pair.match(both[OURS], both[THEIRS], compared)
+        try:
+            matched = pair.match(both[OURS], both[THEIRS], compared)
+        except OtherByNow as err:
+            both = {name: err.side if one.side == err.side.side else one for name, one in both.items()}
+            return _unmatched(name, recipe, both, compared, noted=_noted(both, shown=True))
     prove(unmatched.sides, matched.classes, compared)
     differs = any(sums.keys for name, sums in matched.classes.items() if name not in QUIET)
     return replace(

@@ -71,6 +71,8 @@ class ReadSide:
     amounts: dict[str, Decimal]
     scales: dict[str, int]
     beside: list[str] = field(default_factory=list)
+    # The same side where it turns out that it cannot be read.
+    failed: Callable[[ReadError], ReadSide] | None = None
 
     @property
     def verdicts(self) -> list[FileVerdict]:
@@ -101,10 +103,16 @@ class ReadSide:
         return [*(words[name] for name in names), *(amounts[name] for name in self.recipe.amounts)]
 
     def exact(self, wanted: Flags) -> Iterator[pl.DataFrame]:
-        """The wanted records (of all records of the side, in order): keys, statuses, and amounts in their own scale."""
+        """The wanted records (of all records of the side, in order): keys, statuses, and amounts in their own scale.
+
+        Raises OtherByNow.
+        """
         columns = self._columns
-        for text in self._again(wanted):
-            yield text.select(columns)
+        try:
+            for text in self._again(wanted):
+                yield text.select(columns)
+        except ReadError as err:
+            raise OtherByNow(self.failed(err) if self.failed else self) from err
 
     def _again(self, wanted: Flags) -> Iterator[pl.DataFrame]:
         begin = 0
@@ -112,6 +120,14 @@ class ReadSide:
             some = wanted[begin : (begin := begin + part.verdict.records)]
             if some.any():
                 yield from part.again(some)
+
+
+class OtherByNow(Exception):
+    """A side that is read again is another one by now; it is unjudged in `side`."""
+
+    def __init__(self, side: ReadSide) -> None:
+        super().__init__(side.side.name)
+        self.side = side
 
 
 def read(
@@ -134,6 +150,9 @@ def read(
 
     def is_beside(name: str) -> bool:
         return batches.is_beside(written.batch, name)
+
+    def failed(err: ReadError) -> ReadSide:
+        return _gathered(side, path, used, [judging.unreadable(blank, err)], recipe)
 
     try:
         inputs = archive.parts(source, is_beside)
@@ -160,9 +179,9 @@ def read(
         )
         passed_over = _beside(source, inputs, is_beside)
     except ReadError as err:
-        return _gathered(side, path, used, [judging.unreadable(blank, err)], recipe)
+        return failed(err)
     read = _gathered(side, path, used, [_one(nodes, reading.node) for nodes in made], recipe)
-    return replace(read, beside=passed_over)
+    return replace(read, beside=passed_over, failed=failed)
 
 
 def _beside(source: Source, inputs: list[Input], is_beside: archive.Is) -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from surroundings import MEDPAY, UPLOAD, contents, ledger, mortal, run, surrounded
 
-from medpay_cli import separating
+from medpay_cli import screening, separating
 
 sys.path.append(str(Path(__file__).parents[1] / "reading"))
 from medpay_command import medpay
@@ -382,6 +382,22 @@ def test_an_input_that_grows_while_it_is_read_is_not_judged(tmp_path, growing):
 
 def test_a_side_that_grows_while_it_is_read_is_not_matched(clean, growing):
     answer = medpay("reconcile", clean, growing, "--recipe", "ledger", "--format", "json")
+    assert (answer.exit_code, answer.json["complete"]) == (3, False)
+    assert [(one["side"], one["code"]) for one in answer.json["counts"]] == [("platform", "F215")]
+
+
+def test_a_side_that_is_another_one_when_it_is_read_again_is_not_matched(clean, tmp_path, monkeypatch):
+    other = tmp_path / "other.txt"
+    other.write_bytes(clean.read_bytes().replace(b"\t0\n", b"\t1\n", 1))
+    real = screening.candidates
+
+    def changed(*sides):
+        with other.open("ab") as file:
+            file.write(ledger(1, first=90_000))
+        return real(*sides)
+
+    monkeypatch.setattr(screening, "candidates", changed)
+    answer = medpay("reconcile", clean, other, "--recipe", "ledger", "--format", "json")
     assert (answer.exit_code, answer.json["complete"]) == (3, False)
     assert [(one["side"], one["code"]) for one in answer.json["counts"]] == [("platform", "F215")]
 

@@ -152,9 +152,28 @@ def again(
 ) -> Iterator[pl.DataFrame]:
     """The wanted records of a node (of all of its records, in order) once more; ROW and LINE are those of the file.
 
-    `kinds` says what each line is (LineKind), in formats whose records are lines: only theirs are read. Raises
-    InternalError where they are not found again.
+    `kinds` says what each line is (LineKind), in formats whose records are lines: only theirs are read.
+
+    Raises ReadError F215 where the source is another one by now, InternalError where they are not found again.
     """
+    from medpay_cli.errors import InternalError
+
+    try:
+        yield from _again(source, dialect, names, node, kinds, wanted)
+    except (InternalError, IndexError):
+        source.check_unchanged()
+        raise
+    source.check_unchanged()
+
+
+def _again(
+    source: Input,
+    dialect: Dialect,
+    names: Names,
+    node: str | None,
+    kinds: BinaryIO | None,
+    wanted: np.ndarray[tuple[int], np.dtype[np.bool_]],
+) -> Iterator[pl.DataFrame]:
     import numpy as np
     import polars as pl
 
@@ -183,7 +202,6 @@ def again(
         done += batch.records
         yield kept
     if found != len(rows):
-        source.check_unchanged()
         raise InternalError("tie_out", what="records read again", left=len(rows), right=found)
 
 
