@@ -11,6 +11,7 @@ from medpay_cli import formats
 from medpay_cli.dialects import Node
 from medpay_cli.layouts import Layout
 from medpay_cli.parts import Parts
+from medpay_cli.sampling.beside import BESIDE
 from medpay_cli.sampling.records import Records, inner_nodes
 from medpay_cli.sampling.sample import Sample, drawing
 from medpay_cli.sampling.tying import Cells
@@ -35,6 +36,8 @@ class Growing:
     edited: dict[int, Cells] = field(default_factory=dict)
     before: dict[int, Cells] = field(default_factory=dict)
     row: int = 0
+    # Of the nodes inside those whose records would have to sum up to one another: each record has some of one of them.
+    in_turn: tuple[str | None, ...] = ()
 
     def grow(self, above: dict[str, str], found: Found) -> None:
         """One record more; it takes its links from the record around it."""
@@ -47,7 +50,10 @@ class Growing:
         # What stands inside belongs to the record as it was before it was broken.
         here = dict(zip(self.records.names, self.before.get(self.row, cells), strict=True))
         for one in self.inner:
-            for _ in range(one.how_many()):
+            count = one.how_many()
+            if one.node.name in self.in_turn and self.in_turn[self.row % len(self.in_turn)] != one.node.name:
+                count = 0
+            for _ in range(count):
                 one.grow(here, found)
 
     def all(self) -> Iterator[Growing]:
@@ -77,7 +83,7 @@ def write(sample: Sample, parts: Parts, out: BinaryIO) -> None:
 
 def _chunks(sample: Sample, parts: Parts) -> Iterator[dict[str | None, pl.DataFrame]]:
     """Records and all that belongs to them; what stands once comes with the first."""
-    tops = [_growing(node, sample) for node in sample.dialect.parts if node.parent is None]
+    tops = [_growing(node, sample, parts) for node in sample.dialect.parts if node.parent is None]
     held = {one.node.name: one.records.names for top in tops for one in top.all()}
     done = 0
     while True:
@@ -92,10 +98,12 @@ def _chunks(sample: Sample, parts: Parts) -> Iterator[dict[str | None, pl.DataFr
             return
 
 
-def _growing(node: Node, sample: Sample) -> Growing:
+def _growing(node: Node, sample: Sample, parts: Parts) -> Growing:
     edits = (sample.cells, sample.before) if node == sample.node else ({}, {})
-    inner = [_growing(one, sample) for one in inner_nodes(node, sample.dialect)]
-    return Growing(node, sample.every[node.name], drawing(sample.seed, node), inner, *edits)
+    inner = [_growing(one, sample, parts) for one in inner_nodes(node, sample.dialect)]
+    kind = parts[node.name].kind
+    in_turn = tuple(one.node.name for one in inner if (kind, parts[one.node.name].kind) in BESIDE)
+    return Growing(node, sample.every[node.name], drawing(sample.seed, node), inner, *edits, in_turn=in_turn)
 
 
 def _frame(rows: list[Cells], names: tuple[str, ...], layout: Layout) -> pl.DataFrame:
