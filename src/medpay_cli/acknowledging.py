@@ -36,7 +36,6 @@ CUT = "…"
 # Where nobody says the number of a batch that could not be read.
 UNKNOWN = "-"
 AT_ONCE = 100_000
-FORMATS = {".json": "json", ".ndjson": "ndjson", ".xml": "xml", ".xlsx": "xlsx", ".parquet": "parquet", ".tsv": "tsv"}
 
 # The records of a batch, and what they are called by.
 Called = tuple[int, pl.DataFrame]
@@ -73,7 +72,7 @@ def check(layout: Layout, dialect: Dialect, said: Declared) -> None:
 
 def write(path: Path, out: BinaryIO, answered: Iterable[Answered], outcome: Outcome, partner: Partner | None) -> None:
     """Write the acknowledgement of files, in the format that its ending says, CSV where it says none."""
-    form = FORMATS.get(path.suffix.lower(), "csv")
+    form = formats.format_by(path) or "csv"
     parts, dialect = fitted(dialects.load(f"{form}:{LAYOUT}", partner))
     ((node, layout),) = parts.items()
     rows = (frame for one in answered for frame in _rows(one, outcome))

@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path, PurePath
 from typing import BinaryIO, NamedTuple
 
-from medpay_cli import control, dialects, files, judging
+from medpay_cli import control, dialects, files, formats, judging
 from medpay_cli.batchfiles import (
     ALGORITHM,
     AMOUNT,
@@ -45,8 +45,6 @@ OTHER_FILE, OTHER_FILES, DISAGREEING, USED_AGAIN, UNREAD, MISSING = "B202", "B20
 ALGORITHMS = {"SHA256": ("sha256", 64), "SM3": ("sm3", 64), "MD5": ("md5", 32)}
 # Said instead of a manifest: there is none.
 NONE = "none"
-# Where no dialect says how a manifest is written, its ending does.
-BY_ENDING = {".json": "json:manifest", ".xml": "xml:manifest", ".xlsx": "xlsx:manifest"}
 
 Row = Mapping[str, str]
 
@@ -136,7 +134,9 @@ class Batches:
         if self.named == NONE:
             return None
         if self.named is not None:
-            usual = replace(batch, dialect=BY_ENDING.get(Path(self.named).suffix.lower(), batch.dialect))
+            # Where no dialect says how a manifest is written, its ending does.
+            form = formats.format_by(Path(self.named))
+            usual = replace(batch, dialect=f"{form}:manifest" if form else batch.dialect)
             return self._read(Path(self.named), batch if batch.beside else usual)
         if batch.beside is None or str(path) == "-":
             return None

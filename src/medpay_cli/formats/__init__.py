@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 from medpay_cli.parallel import in_order
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import polars as pl
 
@@ -205,6 +207,13 @@ def _again(
         raise InternalError("tie_out", what="records read again", left=len(rows), right=found)
 
 
+def format_by(path: Path) -> str | None:
+    """The generic dialect that a file's name asks for; None where its ending says nothing."""
+    name = path.with_suffix("") if path.suffix.lower() in (".gz", ".zip") else path
+    known = {suffix: form for form, suffix in SUFFIXES.items()} | {".csv": "csv", ".tsv": "tsv"}
+    return known.get(name.suffix.lower())
+
+
 def letters(column: int) -> str:
     """The letters of a sheet's column, from 1: A, Z, AA."""
     name = ""
@@ -243,6 +252,8 @@ FORMATS = {
     "parquet": "medpay_cli.formats.parquet",
     "fixed": "medpay_cli.formats.text.fixed",
 }
+# The ending of a file in a format; text has others too.
+SUFFIXES = {"json": ".json", "ndjson": ".ndjson", "xml": ".xml", "xlsx": ".xlsx", "parquet": ".parquet"}
 # Formats that are no text: nothing is decoded before they are read.
 BINARY = ("xlsx", "parquet")
 # Formats in which a record is a line, or some whole lines.

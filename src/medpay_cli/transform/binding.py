@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from medpay_cli import dialects, judging, layouts, recognition
+from medpay_cli import dialects, formats, judging, layouts, recognition
 from medpay_cli.batches import Batches
 from medpay_cli.dialects import Dialect, Node
 from medpay_cli.errors import MedpayError, ReadError
@@ -17,7 +17,6 @@ from medpay_cli.layouts import Layout
 from medpay_cli.mappings import MappingFile, plans
 from medpay_cli.partners import Partner
 from medpay_cli.parts import Parts, fitted
-from medpay_cli.transform import publishing
 from medpay_cli.transform.converting import Conversion, Target, convert
 from medpay_cli.transform.joining import Partners, partners
 from medpay_cli.transform.sealing import Seal, stamped
@@ -114,7 +113,7 @@ class Binding:
         """What somebody names, else what the mapping names, else what is recognised."""
         node = self._node(source)
         if node is not None:
-            form = self.dialect or publishing.format_by(Path(source.member or source.path)) or "csv"
+            form = self.dialect or formats.format_by(Path(source.member or source.path)) or "csv"
             return fitted(dialects.load(_full(form, node.layout) or form, self.partner), node.layout)
         usual = self.mapping.source
         layout = self.layout or (usual.layout if usual else None)
@@ -179,7 +178,7 @@ class Binding:
         """The same layouts in the dialect that is asked for, else by the ending of the file, else the source's own."""
         if len(parts) == 1:
             return self._chosen(next(iter(parts.values())), written)
-        word = self.to_dialect or publishing.format_by(self.out)
+        word = self.to_dialect or formats.format_by(self.out)
         if word in dialects.generic() and self.out.suffix.lower() == ".zip":
             members = {one.name: dialects.load(f"{word}:{one.layout}", self.partner) for one in written.nodes}
             ready = {node: one.fitted(parts[node].names) for node, one in members.items()}
@@ -196,7 +195,7 @@ class Binding:
     def _chosen(self, target: Layout, source: Dialect | None = None) -> Chosen:
         if self.target is None:
             usual = self.mapping.target.dialect if self.mapping.target else None
-            by_name = publishing.format_by(self.out)
+            by_name = formats.format_by(self.out)
             name = self.to_dialect or usual or by_name or (source.name if source else None)
             if name is None:
                 raise MedpayError("no_target_dialect", mapping=self.mapping.name, path=self.out)

@@ -15,12 +15,11 @@ from typing import BinaryIO, cast
 
 import polars as pl
 
-from medpay_cli import files
+from medpay_cli import files, formats
 from medpay_cli.control import Tally
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import InternalError, MedpayError
 
-SUFFIXES = {"json": ".json", "ndjson": ".ndjson", "xml": ".xml", "xlsx": ".xlsx", "parquet": ".parquet"}
 # The same records give the same bytes.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 # A part is tried with so many records first, and again where it becomes too large or far too small.
@@ -238,13 +237,6 @@ def _member(name: str, dialect: Dialect) -> zipfile.ZipInfo:
 
 
 def _suffix(dialect: Dialect) -> str:
-    return SUFFIXES.get(
+    return formats.SUFFIXES.get(
         dialect.format, ".csv" if dialect.delimiter == "," and dialect.format == "delimited" else ".txt"
     )
-
-
-def format_by(path: Path) -> str | None:
-    """The generic dialect that a file's name asks for; None where its ending says nothing."""
-    name = path.with_suffix("") if path.suffix.lower() in (".gz", ".zip") else path
-    known = {suffix: form for form, suffix in SUFFIXES.items()} | {".csv": "csv", ".tsv": "tsv"}
-    return known.get(name.suffix.lower())
