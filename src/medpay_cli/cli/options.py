@@ -70,14 +70,20 @@ def parted(totals: Iterable[str]) -> tuple[list[str], str | None]:
     """The requests among --totals, and the manifest (`none`: there is none). Raises MedpayError where there are two of
     those."""
     from medpay_cli import control
-    from medpay_cli.batches import NONE
 
     named = list(totals)
-    requests = [path for path in named if path != NONE and control.is_request(path)]
+    requests = [path for path in read_for(named) if control.is_request(path)]
     manifests = [path for path in named if path not in requests]
     if len(manifests) > 1:
         raise MedpayError("declared_twice", name="manifest", one=manifests[0], other=manifests[1])
     return requests, manifests[0] if manifests else None
+
+
+def read_for(totals: Iterable[str]) -> list[str]:
+    """The files that --totals names."""
+    from medpay_cli.batches import NONE
+
+    return [path for path in totals if path != NONE]
 
 
 @contextlib.contextmanager

@@ -65,7 +65,6 @@ def command(
     partners = _partners(partner, config_file, names)
     options.check_targets(report, OUTPUTS, [*bound.values(), *options.read_by(*partners.values())], made)
     encoding, declared = _by_side("--encoding", encodings, names), _declared(expect, totals, names)
-    manifests = {name: options.parted(of)[1] for name, of in _named_totals(totals, names).items()}
     with options.progress() as tick:
         result = reconcile(
             bound,
@@ -75,8 +74,8 @@ def command(
             terms={
                 name: Terms(
                     encoding=encoding.get(name),
-                    declared=declared[name],
-                    manifest=manifests[name],
+                    declared=declared[name][0],
+                    manifest=declared[name][1],
                     allow_empty=allow_empty,
                     tick=tick,
                 )
@@ -168,36 +167,32 @@ def _partners(texts: tuple[str, ...], file: Path | None, names: list[str]) -> di
     return {name: one for name, one in loaded.items() if one is not None}
 
 
-def _declared(expect: tuple[str, ...], totals: tuple[str, ...], names: list[str]) -> dict[str, Declared]:
-    """What was declared of each side: SIDE:records=N,COL=AMOUNT and SIDE=FILE."""
+def _declared(
+    expect: tuple[str, ...], totals: tuple[str, ...], names: list[str]
+) -> dict[str, tuple[Declared, str | None]]:
+    """What was declared of each side, SIDE:records=N,COL=AMOUNT and SIDE=FILE, and its manifest."""
     from medpay_cli import control
 
-    found: dict[str, list[Declared]] = {name: [] for name in names}
-    for option, texts, mark, read in (
-        ("--expect", expect, ":", control.expected),
-        ("--totals", totals, "=", _request),
-    ):
-        for text in texts:
-            side, _, value = text.partition(mark)
-            known = _known(side, names)
-            if known is None or not value:
-                raise MedpayError("side_option", option=option, text=text, form=f"SIDE{mark}… ({', '.join(names)})")
-            found[known].append(read(value))
-    return {name: control.joined(of) for name, of in found.items()}
+    said, files = _of_sides("--expect", expect, ":", names), _of_sides("--totals", totals, "=", names)
+    found = {}
+    for name in names:
+        requests, manifest = options.parted(files[name])
+        found[name] = (
+            control.joined([*map(control.expected, said[name]), *map(control.load, requests)]),
+            manifest,
+        )
+    return found
 
 
-def _request(path: str) -> Declared:
-    """What a request declares; a manifest says it of one file after the other."""
-    from medpay_cli import control
-
-    return control.load(path) if path != "none" and control.is_request(path) else control.Declared()
-
-
-def _named_totals(totals: tuple[str, ...], names: list[str]) -> dict[str, list[str]]:
+def _of_sides(option: str, texts: tuple[str, ...], mark: str, names: list[str]) -> dict[str, list[str]]:
+    """What an option says of each side. Raises MedpayError."""
     found: dict[str, list[str]] = {name: [] for name in names}
-    for text in totals:
-        side, _, path = text.partition("=")
-        found[_known(side, names) or names[0]].append(path)
+    for text in texts:
+        side, _, value = text.partition(mark)
+        known = _known(side, names)
+        if known is None or not value:
+            raise MedpayError("side_option", option=option, text=text, form=f"SIDE{mark}… ({', '.join(names)})")
+        found[known].append(value)
     return found
 
 

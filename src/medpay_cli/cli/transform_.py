@@ -66,7 +66,7 @@ def command(
     read = [
         *paths,
         *beside.values(),
-        *([totals] if totals not in (None, "none") else []),
+        *options.read_for([totals] if totals else []),
         *options.own(layout, dialect, to_dialect, mapping),
         *options.read_by(partner),
     ]

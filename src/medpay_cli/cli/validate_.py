@@ -60,7 +60,7 @@ def command(
     targets = Targets(accepted, rejected, ack)
     requests, manifest = options.parted(totals)
     others = [_pair(text) for text in against]
-    beside = [*(path for path in totals if path != "none"), *([str(waivers)] if waivers else [])]
+    beside = [*options.read_for(totals), *([str(waivers)] if waivers else [])]
     named = [*(path for _, path in others), *beside]
     options.check_targets(
         report,
