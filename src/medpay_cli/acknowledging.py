@@ -26,6 +26,8 @@ from medpay_cli.reports import Style
 from medpay_cli.reports.machine import worded
 
 LAYOUT, CLAIM = "acknowledgement", "claim_no"
+# What is read of records that are answered.
+LOOKS_AT = frozenset({CLAIM})
 FILE, RECORD, BUSINESS = "1", "2", "3"
 ACCEPTED, WITH_ERRORS, PARTLY, REFUSED = "A", "E", "P", "R"
 # Findings of these families are about how a record is written, all others about what it says.

@@ -15,8 +15,9 @@ from typing import Any
 
 import polars as pl
 
-from medpay_cli import characters, money
+from medpay_cli import characters, money, sieves
 from medpay_cli.layouts import Field, Layout, code_list
+from medpay_cli.sieves import Sieve, Sifted
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,26 @@ def with_characters(layout: Layout, checks: tuple[Check, ...], applies: Callable
 @dataclass(frozen=True)
 class Flagged:
     """A text frame, its suspects (no other record violates anything), the fields that are suspected at all, and what
-    each check says of the suspects."""
+    each check says of the suspects.
+
+    Where a sieve let most records pass, `text` has only columns that somebody wants, `suspects` are what it did not
+    let pass, with all of them, and `sifted` says the rest.
+    """
 
     text: pl.DataFrame
     suspects: pl.DataFrame
     fields: frozenset[str]
     violations: list[tuple[Check, pl.DataFrame]]
+    sifted: Sifted | None = None
+
+    def records(self, chosen: pl.Series) -> pl.DataFrame:
+        """The chosen records with all of their columns."""
+        return self.text.filter(chosen) if self.sifted is None else self.sifted.records(chosen)
+
+    def lost(self, name: str, row: str) -> pl.Series | None:
+        """Where a cell of the field stands that violates its layout, record by record; None where none does."""
+        there = [rows[row] for check, rows in self.violations if check.field.name == name and check.code != ABSENT]
+        return self.text[row].is_in(pl.concat(there).implode()) if there else None
 
 
 def flag(text: pl.DataFrame, checks: tuple[Check, ...], keep: Sequence[str] = ()) -> Flagged:
@@ -95,11 +110,25 @@ def flag(text: pl.DataFrame, checks: tuple[Check, ...], keep: Sequence[str] = ()
     return Flagged(text, suspects, frozenset(hit), violations)
 
 
+def flag_sifted(
+    text: pl.DataFrame, sifted: Sifted, checks: tuple[Check, ...], sieve: Sieve, keep: Sequence[str]
+) -> Flagged:
+    """The same where a sieve let most records pass: what it cannot judge is held against the checks everywhere, the
+    rest only in its suspects."""
+    passed = sieve.patterns.keys()
+    own = flag(text, tuple(one for one in checks if one.field.name not in passed), keep)
+    some = flag(sifted.suspects, tuple(one for one in checks if one.field.name in passed), keep)
+    violations = [*own.violations, *some.violations]
+    return Flagged(text, sifted.suspects, own.fields | some.fields, violations, sifted)
+
+
 def amounts(flagged: Flagged, fields: Sequence[Field], row: str) -> pl.DataFrame:
     """The fields as Decimal of their scale, record by record; null where absent or outside the grammar.
 
     `row` is the column that numbers the records.
     """
+    if flagged.sifted is not None:
+        return _sifted_amounts(flagged, flagged.sifted, fields, row)
     # What is no suspect has passed the grammar, so its cast can lose nothing and needs no second look.
     suspected = [one for one in fields if one.name in flagged.fields]
     most_are = flagged.suspects.height * 4 > flagged.text.height
@@ -114,6 +143,25 @@ def amounts(flagged: Flagged, fields: Sequence[Field], row: str) -> pl.DataFrame
     return exact.with_columns(
         pl.when(~rows.is_in(lost.implode())).then(name).alias(name) for name, lost in outside.items() if len(lost)
     )
+
+
+def _sifted_amounts(flagged: Flagged, sifted: Sifted, fields: Sequence[Field], row: str) -> pl.DataFrame:
+    """The amounts that the reader parsed, or the casts of their text; but those of suspects by the grammar."""
+    parsed = set(sifted.amounts.columns)
+    exact = pl.DataFrame(
+        [
+            sifted.amounts[one.name]
+            if one.name in parsed
+            else flagged.text[one.name].cast(pl.Decimal(38, one.scale), strict=False)
+            for one in fields
+        ]
+    )
+    some = flagged.suspects
+    if some.is_empty() or not fields:
+        return exact
+    places = pl.int_range(exact.height, eager=True)
+    places = places.scatter(some[row] - 1, pl.int_range(exact.height, exact.height + some.height, eager=True))
+    return pl.concat([exact, some.select(typed(one) for one in fields)])[places]
 
 
 def fitting(flagged: Flagged, typed: pl.DataFrame, fields: Sequence[Field], row: str) -> pl.DataFrame:
@@ -173,7 +221,12 @@ def _suspected(field: Field, column: pl.Expr, keyword: str, value: Any, violated
     if keyword == "maxLength":
         return column.str.len_bytes() > int(value)
     format_ = field.form if field.form in CERTAIN else None
-    if keyword == "type" and format_ in NUMBERS and field.types == {"number"} and field.whole <= money.WHOLE_DIGITS:
+    if (
+        keyword == "type"
+        and format_ in sieves.NUMBERS
+        and field.types == {"number"}
+        and field.whole <= money.WHOLE_DIGITS
+    ):
         return None  # whatever fits the grammar of amounts is a number
     if keyword == "format" and format_:
         return ~CERTAIN[format_](field, column)
@@ -259,12 +312,13 @@ def _date(field: Field, column: pl.Expr) -> pl.Expr:
 
 
 def _datetime(field: Field, column: pl.Expr) -> pl.Expr:
-    clock = column.str.contains(f"^.{{10}} {_CLOCK}$")
+    clock = column.str.contains(f"^.{{10}} {sieves.CLOCK}$")
     return ~(clock & _is_date(column.str.slice(0, 10))) & ~_is_number(field, column)
 
 
+ABSENT = "L101"
 CODES = {
-    "required": "L101", "type": "L102", "format": "L103", "enum": "L104", "const": "L105",
+    "required": ABSENT, "type": "L102", "format": "L103", "enum": "L104", "const": "L105",
     "pattern": "L106", "minLength": "L107", "maxLength": "L108", "minimum": "L109", "maximum": "L110",
     "x-open-codes": "L111",
 }  # fmt: skip
@@ -276,16 +330,11 @@ FORMATS: dict[str, Callable[[Field, pl.Expr], pl.Expr]] = {
     "datetime": _datetime,
 }
 
-# What is no violation for certain, told by one pattern; a 29th of February is looked at.
-_DAY = (
-    r"[1-9][0-9]{3}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
-)
-_CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
-NUMBERS = ("money", "decimal")
+# What is no violation for certain, told by one pattern.
 CERTAIN: dict[str, Callable[[Field, pl.Expr], pl.Expr]] = {
-    **dict.fromkeys(NUMBERS, lambda field, column: money.fits(column, field.digits, field.scale)),
-    "date": lambda _, column: column.str.contains(f"^{_DAY}$"),
-    "datetime": lambda _, column: column.str.contains(f"^{_DAY} {_CLOCK}$"),
+    **dict.fromkeys(sieves.NUMBERS, lambda field, column: money.fits(column, field.digits, field.scale)),
+    "date": lambda _, column: column.str.contains(f"^{sieves.DAY}$"),
+    "datetime": lambda _, column: column.str.contains(f"^{sieves.DAY} {sieves.CLOCK}$"),
 }
 
 KEYWORDS: dict[str, Callable[[Field, pl.Expr, Any], pl.Expr | None]] = {

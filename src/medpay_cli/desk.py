@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar
 import numpy as np
 import polars as pl
 
-from medpay_cli import checks, control, files, findings, formats, money, repeats, rules
+from medpay_cli import checks, control, files, findings, formats, money, repeats, rules, sieves
 from medpay_cli.checks import Check, Flagged
 from medpay_cli.control import Declared, Tally
 from medpay_cli.dialects import RECORDS, Dialect
@@ -28,6 +28,7 @@ from medpay_cli.partners import Profile
 from medpay_cli.repeats import CANDIDATE_ROW, MARK, Candidates, Keys
 from medpay_cli.rules import EXPECTED, Held, together
 from medpay_cli.rules.together import NUMBER, Together
+from medpay_cli.sieves import Sieve
 from medpay_cli.waivers import WAIVED, Waiver
 
 T = TypeVar("T")
@@ -149,25 +150,40 @@ class Measure:
     amounts: list[Field]
     gathers: tuple[str, ...]
     keys: list[tuple[str, Keys]]
+    sieve: Sieve | None
 
     @classmethod
-    def of(cls, layout: Layout, terms: Terms, gathers: tuple[str, ...] = ()) -> Measure:
-        """The measure of a layout's records on these terms."""
+    def of(
+        cls, layout: Layout, terms: Terms, gathers: tuple[str, ...] = (), also: frozenset[str] | None = None
+    ) -> Measure:
+        """The measure of a layout's records on these terms; somebody else looks at the text of `also` (None is all)."""
         usual = checks.compile_layout(layout)
         applying = rules.held(layout, terms.profile, terms.applies, terms.as_of) if terms.with_rules else Held()
         names = {*gathers, *(one.name for one in applying.columns)}
         looked_at = [one for one in layout.fields if one.name in names]
         unique = [(REPEATED, layout.key), *((NOT_UNIQUE, fields) for fields in layout.unique)]
+        amounts = [*layout.money, *(one for one in looked_at if one.form == "decimal")]
+        words = {*layout.key, *gathers, *names, *(name for _, fields in unique for name in fields)}
+        words -= {one.name for one in amounts} - {*layout.key}
+        words |= {name for said in terms.beside.values() for name in (*said.hashes, *said.constants)}
+        words |= set(layout.names) if also is None else also
         return cls(
             layout,
             usual,
             checks.with_characters(layout, usual, terms.applies),
             applying,
             looked_at,
-            [*layout.money, *(one for one in looked_at if one.form == "decimal")],
+            amounts,
             gathers,
             [(code, Keys(fields)) for code, fields in unique if fields and terms.applies(code)],
+            sieves.sieve(layout.fields, frozenset(words.intersection(layout.names)), amounts),
         )
+
+    def flagged(self, batch: Batch, keep: Sequence[str]) -> Flagged:
+        """What the checks say of a batch, with the columns to `keep` of its records."""
+        if batch.sifted is not None and self.sieve is not None:
+            return checks.flag_sifted(batch.text, batch.sifted, self.usual, self.sieve, keep)
+        return checks.flag(batch.text, self.odd if batch.is_odd else self.usual, keep)
 
 
 class Desk(Generic[T]):
@@ -208,11 +224,13 @@ class Desk(Generic[T]):
         """Hold a batch against the layout."""
         keep = [*(name for name in (ROW, LINE, PATH) if name in batch.text.columns), *self.layout.key]
         # Amounts and rules rely on every check; a check that is left out only finds nothing.
-        flagged = checks.flag(batch.text, self._measure.odd if batch.is_odd else self._measure.usual, keep)
+        flagged = self._measure.flagged(batch, keep)
         typed = checks.amounts(flagged, self._measure.amounts, ROW)
         amounts = typed.select(one.name for one in self.layout.money)
         fitting = checks.fitting(flagged, typed, self._measure.looked_at, ROW)
-        broken, unjudged = self._measure.rules.broken(fitting, batch.text, keep)
+        broken, unjudged = self._measure.rules.broken(
+            fitting, flagged.records, lambda name: flagged.lost(name, ROW), keep
+        )
         applies = self._terms.applies
         violations = [
             *(Violation(check.code, check.field.name, rows, check.expected) for check, rows in flagged.violations),
@@ -267,6 +285,7 @@ class Desk(Generic[T]):
         step = max(most * FINDINGS_AT_ONCE // max(count, 1), 1)
         for first in range(1, most + 1, step) if count else ():
             frames = []
+            counted: findings.Counts = []
             for one in (None, *violations):
                 rows = faults if one is None else one.rows
                 at = by if one is None else {"line": LINE, "row": ROW}[by]
@@ -274,11 +293,12 @@ class Desk(Generic[T]):
                 if first == 1:
                     near |= pl.col(at).is_null()
                 some = rows.filter(near) if step < most else rows
-                if not some.is_empty():
-                    frames.append(some if one is None else self._told(batch, one, some))
+                if some.is_empty():
+                    continue
+                frames.append(some if one is None else self._told(batch, one, some))
+                counted += findings.counts(some) if one is None else [(one.code, one.field, one.severity, some.height)]
             if frames:
                 ordered = frames[0] if len(frames) == 1 else pl.concat(frames).sort(*ORDER, maintain_order=True)
-                counted = [one for frame in frames for one in findings.counts(frame)]
                 are_many = step < most or self.made.findings.are_many
                 yield Some.of(ordered.with_columns(**place), counted, are_many=are_many)
 

@@ -65,10 +65,11 @@ def judge_nodes(
     also: Also[T],
     terms: Terms,
     into: Callable[[str | None], list[T]] = lambda _: [],
+    looks_at: frozenset[str] | None = None,
 ) -> list[Judgement[T]]:
     """The judgements on the nodes of one file; what `also` makes of a batch is appended to what `into` gives for its
     node, anew where the file has to be read anew."""
-    return judge_parts([source], layouts, dialect, also, terms, into)[0]
+    return judge_parts([source], layouts, dialect, also, terms, into, looks_at)[0]
 
 
 def judge_parts(
@@ -78,16 +79,18 @@ def judge_parts(
     also: Also[T],
     terms: Terms,
     into: Callable[[str | None], list[T]] = lambda _: [],
+    looks_at: frozenset[str] | None = None,
 ) -> list[list[Judgement[T]]]:
     """Read files in parallel batches and hold every record against the layout of its node; a broken file is a verdict
     too, and of a file that cannot be read the first node holds the finding. Per file, the judgement on each node.
 
     The files are parts of one: a key must not stand in two of them, and what was declared holds for all of them, with
     a finding in the first. `also` runs on each batch, its flags, its amounts and which of its records are accepted so
-    far, in a thread; its results come in file order.
+    far, in a thread; its results come in file order. It finds the text of the fields that it `looks_at` (all of them
+    if it does not say); that of others may have been left unread.
     """
     held = _Together(layouts, terms)
-    measures = {node: Measure.of(layout, terms, held.columns(layout)) for node, layout in layouts.items()}
+    measures = {node: Measure.of(layout, terms, held.columns(layout), looks_at) for node, layout in layouts.items()}
     is_whole = len(sources) == 1
     own_terms = terms if is_whole else terms.of_a_part
     parts = [_read(source, measures, dialect, also, own_terms, into) for source in sources]
@@ -136,7 +139,8 @@ def _read(
     with _readable(source, dialect, made):
         text = formats.prepared(source, dialect, terms.encoding)
         written = replace(dialect, encoding=text.encoding)
-        formats.read(text, written, names, work, gather)
+        sieves = {node: one.sieve for node, one in measures.items()}
+        formats.read(text, written, names, work, gather, sieves)
         _close(made, terms)
     return made
 

@@ -173,7 +173,9 @@ def read(
         typed = _typing(reading, recipe, take)
         made = (
             # Rules say what is wrong with a record, not whether the other side has the same.
-            judging.judge_parts(texts, reading.parts, written, typed, replace(terms, with_rules=False))
+            judging.judge_parts(
+                texts, reading.parts, written, typed, replace(terms, with_rules=False), looks_at=_words(recipe)
+            )
             if texts
             else [[Judgement(blank, Findings())]]
         )
@@ -274,6 +276,11 @@ def _typing(
         return _Typed(prints, batch.records - records.height, sums, decimals, file)
 
     return typed
+
+
+def _words(recipe: Recipe) -> frozenset[str]:
+    """The fields that are looked at as text; decimals of an ad-hoc table are counted in it."""
+    return frozenset((*recipe.key, *recipe.compare, *recipe.groups, *(() if recipe.name else recipe.amounts)))
 
 
 def _word(field: layouts.Field, recipe: Recipe) -> pl.Expr:

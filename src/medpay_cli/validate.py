@@ -252,7 +252,8 @@ def _judged(
     if wrong:
         return _Made(source, used, written, [judging.contradicted(judging.blank(source, first, written), wrong)], said)
     also = acknowledging.called if asked.ack else lambda *_: None
-    made = judging.judge_nodes(source, used, written, also, terms)
+    looks_at = acknowledging.LOOKS_AT if asked.ack else frozenset()
+    made = judging.judge_nodes(source, used, written, also, terms, looks_at=looks_at)
     for one in made:
         if layout == NONE and one.verdict.verdict == VALID:
             one.verdict.verdict = STRUCTURE_ONLY

@@ -125,9 +125,9 @@ def test_a_folder_that_gets_a_part_while_it_is_read_is_not_judged(tmp_path, monk
     folder, whole = folder_of(tmp_path, a__txt=PLAIN)
     real = judging.judge_parts
 
-    def slow(*words):
+    def slow(*words, **named):
         (folder / "b.txt").write_text(PLAIN)
-        return real(*words)
+        return real(*words, **named)
 
     monkeypatch.setattr(judging, "judge_parts", slow)
     counts = reconcile(folder, whole, code=3)["counts"]

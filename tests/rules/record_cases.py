@@ -33,7 +33,7 @@ def broken(code, layout, record, profile=AGREED):
     amounts = [one for one in layout.fields if one.form in ("money", "decimal")]
     flagged = checks.flag(text, ())
     typed = checks.fitting(flagged, checks.amounts(flagged, amounts, ROW), held.columns, ROW)
-    found, unjudged = held.broken(typed, text, [ROW])
+    found, unjudged = held.broken(typed, text.filter, lambda name: flagged.lost(name, ROW), [ROW])
     return [(one.field, one.rows[EXPECTED].item()) for one in found], unjudged
 
 

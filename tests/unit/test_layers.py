@@ -19,7 +19,7 @@ ROWS = (
     {"evidence", "examples", "judging", "mappings", "recipes", "reports"},
     {"desk"},
     {"checks", "matching", "formats", "control", "parts", "rules"},
-    {"screening", "repeats", "engines"},
+    {"screening", "repeats", "engines", "sieves"},
     {"layouts", "dialects", "money", "identifiers", "characters"},
     {
         "batchfiles",

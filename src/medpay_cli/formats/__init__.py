@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from medpay_cli.dialects import Dialect
     from medpay_cli.formats.archive import Input
+    from medpay_cli.sieves import Sieve, Sifted
 
 # No field can be called so: the names of a layout or a header hold no control character.
 ROW, LINE, PATH = "\x1frow", "\x1fline", "\x1fpath"
@@ -64,7 +65,8 @@ class Batch:
     Of lines of text only: `lines` counts its lines (LINE counts from 1 within the batch too; in other formats it is
     the line in the file, or null). `permitted` are the widths that a record may
     have, `open_width` that of the last record of the file if its line has no end. `declared` is what the control lines
-    around it say.
+    around it say. Where the reader had a sieve and used it, `sifted` says what came of that, and `text` holds only the
+    fields that the sieve names as words.
     """
 
     text: pl.DataFrame
@@ -81,14 +83,15 @@ class Batch:
     permitted: tuple[int, ...] = ()
     open_width: int | None = None
     declared: tuple[Told, ...] = ()
+    sifted: Sifted | None = None
 
 
 def of(name: str) -> Any:
     """The module of a format.
 
     `scan(source, dialect, names, width=None)` yields tasks, in file order, that each read one Batch: rows count from 1
-    in it, LINE and PATH are those of the file (`rows` makes one). `write(out, dialect, names, chunks)` writes chunks of
-    whole records, each a frame per node.
+    in it, LINE and PATH are those of the file (`rows` makes one); SIFTING formats take a `sieve` too.
+    `write(out, dialect, names, chunks)` writes chunks of whole records, each a frame per node.
     """
     return importlib.import_module(FORMATS[name])
 
@@ -107,13 +110,16 @@ def read(
     names: Names,
     work: Callable[[Batch], T],
     gather: Callable[[Iterator[tuple[Batch, T]]], R],
+    sieves: Mapping[str | None, Sieve | None] | None = None,
 ) -> R:
-    """Gather the work of every batch, in file order.
+    """Gather the work of every batch, in file order; a reader of lines sifts them through the sieve of its node.
 
     Where the dialect lets one width hold for a file, the first batch suggests it and the whole file decides:
     if that was wrong, everything is read once more with the right one. Raises ReadError.
     """
     scan = of(dialect.format).scan
+    if sieves and dialect.format in SIFTING:
+        scan = partial(scan, sieve=sieves.get(None))
     width: int | None = None
     while True:
         fits: dict[int, int] = {}
@@ -240,7 +246,16 @@ def _filled(batch: Batch, dialect: Dialect) -> Batch:
     given = {name: value for name, value in dialect.values.items() if name not in batch.columns}
     if not given:
         return batch
-    return replace(batch, text=batch.text.with_columns(pl.lit(value).alias(name) for name, value in given.items()))
+    values = [pl.lit(value).alias(name) for name, value in given.items()]
+    sifted = batch.sifted
+    if sifted is not None:
+        of_some = sifted.records
+        sifted = replace(
+            sifted,
+            suspects=sifted.suspects.with_columns(values),
+            records=lambda chosen: of_some(chosen).with_columns(values),
+        )
+    return replace(batch, text=batch.text.with_columns(values), sifted=sifted)
 
 
 FORMATS = {
@@ -256,5 +271,7 @@ FORMATS = {
 SUFFIXES = {"json": ".json", "ndjson": ".ndjson", "xml": ".xml", "xlsx": ".xlsx", "parquet": ".parquet"}
 # Formats that are no text: nothing is decoded before they are read.
 BINARY = ("xlsx", "parquet")
+# Formats whose records may pass a sieve before they are split into fields.
+SIFTING = ("delimited",)
 # Formats in which a record is a line, or some whole lines.
 IN_LINES = ("delimited", "fixed", "ndjson")

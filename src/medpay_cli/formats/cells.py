@@ -9,6 +9,8 @@ from medpay_cli.dialects import Dialect, Shifted
 from medpay_cli.errors import MedpayError
 from medpay_cli.formats import LINE, ROW
 
+# What a shifted record is told by.
+AMOUNT = money.grammar(16, 2)
 BLANKS = " \t\u00a0\u3000"
 
 
@@ -26,12 +28,11 @@ def unshifted(
 
     `columns` are the record's by their number, `place` are those of the fields.
     """
-    is_amount = money.grammar(16, 2)
     present = {number: absent(columns[str(number)], dialect) for number in range(1, case.width + 1)}
     holds = pl.all_horizontal(
         *(present[number].is_null() for number in case.empty),
-        *(present[number].str.contains(is_amount).fill_null(value=False) for number in case.amount),
-        *(~present[number].str.contains(is_amount).fill_null(value=False) for number in case.not_amount),
+        *(present[number].str.contains(AMOUNT).fill_null(value=False) for number in case.amount),
+        *(~present[number].str.contains(AMOUNT).fill_null(value=False) for number in case.not_amount),
     )
     kept = [columns[str(number)] for number in present if number != case.skip]
     return {

@@ -120,10 +120,18 @@ class Held:
     profile: Profile = field(default_factory=Profile)
 
     def broken(
-        self, typed: pl.DataFrame, text: pl.DataFrame, keep: Sequence[str]
+        self,
+        typed: pl.DataFrame,
+        records: Callable[[pl.Series], pl.DataFrame],
+        lost: Callable[[str], pl.Series | None],
+        keep: Sequence[str],
     ) -> tuple[list[Broken], dict[str, int]]:
-        """The records that are wrong, with these columns of their `text`, and per code how many could not be judged
-        for want of a value."""
+        """The records that are wrong, with these columns of their text, and per code how many could not be judged for
+        want of a value.
+
+        `records` gives the text of those with a flag, `lost` says where a cell of a field stands that violates its
+        layout.
+        """
         if not self.sentences or typed.is_empty():
             return [], {}
         absent = {name for _, sentence in self.sentences for name in sentence.optional} - set(typed.columns)
@@ -138,24 +146,23 @@ class Held:
             .collect()
         )
         found: list[Broken] = []
-        lost = {
-            name: text[name].is_not_null() & typed[name].is_null()
-            for name in {name for _, sentence in self.sentences for name in sentence.optional} - absent
-            if typed[name].null_count() > text[name].null_count()
-        }
+        optional = {name for _, sentence in self.sentences for name in sentence.optional} - absent
+        unknown = {name: places for name in optional if (places := lost(name)) is not None}
         silent: dict[str, pl.Series] = {}
         for number, (code, sentence) in enumerate(self.sentences):
             holds = flags[str(number)]
-            for name in sentence.optional & lost.keys():
+            for name in sentence.optional & unknown.keys():
                 # What is there and violates its layout is not absent: nobody knows what it adds.
-                holds = pl.select(pl.when(~lost[name]).then(holds)).to_series()
+                holds = pl.select(pl.when(~unknown[name]).then(holds)).to_series()
             if sentence.is_relation and holds.null_count():
                 lacks = holds.is_null() & typed[sentence.field].is_not_null()
                 silent[code] = silent[code] | lacks if code in silent else lacks
             if not holds.all():
                 names = dict.fromkeys((*keep, sentence.field))
                 told = typed.filter(~holds).with_columns(sentence.expected.cast(pl.String).alias(EXPECTED))
-                found.append(Broken(code, sentence.field, text.filter(~holds).select(*names, told[EXPECTED])))
+                # A null is no finding.
+                text = records(~holds.fill_null(value=True))
+                found.append(Broken(code, sentence.field, text.select(*names, told[EXPECTED])))
         counted = {code: int(lacks.sum()) for code, lacks in silent.items()}
         return found, {code: count for code, count in counted.items() if count}
 

@@ -120,7 +120,9 @@ class Conversion(list[_Work]):
             waiting = packed(accepted.select(ROW, LINE, *names), is_tight=True)
             gone = (batch.records - accepted.height, lost)
             return _Work(batch.records, batch.lines, batch.width, unfit, waiting, None, None, gone)
-        made = mapped(self.target.plan, replace(batch, node=self.target.node), accepted, self.target.partners)
+        made = mapped(
+            self.target.plan, replace(batch, node=self.target.node, sifted=None), accepted, self.target.partners
+        )
         judged = _wanted(self.desk.work(made.batch), batch, made.left_out)
         rows = made.batch.text[ROW]
         is_left = text[ROW].is_in(made.left_out.implode())

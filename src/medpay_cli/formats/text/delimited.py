@@ -18,16 +18,18 @@ import polars as pl
 
 from medpay_cli import characters, findings
 from medpay_cli.characters import CR, LF, count
-from medpay_cli.dialects import Dialect
+from medpay_cli.dialects import Dialect, Shifted
 from medpay_cli.errors import InternalError
 from medpay_cli.formats import LINE, ROW, Batch, LineKind, Names
 from medpay_cli.formats.archive import Input
-from medpay_cli.formats.cells import absent, trimmed, unshifted
+from medpay_cli.formats.cells import AMOUNT, absent, trimmed, unshifted
 from medpay_cli.formats.text.cutting import BOM, Cut, Cutter
 from medpay_cli.formats.text.header import check_header, columns
 from medpay_cli.formats.text.joining import write
 from medpay_cli.formats.text.quoting import cells
 from medpay_cli.formats.text.separators import shortened
+from medpay_cli.formats.text.sifting import Lines, parsed
+from medpay_cli.sieves import Patterns, Sieve, Sifted
 
 __all__ = ("scan", "write")
 
@@ -36,6 +38,9 @@ __all__ = ("scan", "write")
 PACKED = (b"x", b"\x1f", b"(")
 STAND_INS = tuple(bytes([byte]) for byte in range(0x1E, 0x0D, -1))
 
+# Where one line in so many does not pass a sieve, all columns are read.
+SUSPICIOUS = 4
+
 Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 Whole = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -43,8 +48,11 @@ Fault = tuple[int, int, str, str | None]  # row, line, code, value
 FAULT = {"row": pl.UInt64, "line": pl.UInt64, "code": pl.String, "value": pl.String}
 
 
-def scan(source: Input, dialect: Dialect, fields: Names, width: int | None = None) -> Iterator[Callable[[], Batch]]:
-    """Tasks that each read one part of the file into a Batch of the columns `fields[None]`, in file order.
+def scan(
+    source: Input, dialect: Dialect, fields: Names, width: int | None = None, sieve: Sieve | None = None
+) -> Iterator[Callable[[], Batch]]:
+    """Tasks that each read one part of the file into a Batch of the columns `fields[None]`, in file order; with a
+    `sieve` only what it wants of lines that pass it.
 
     `width` is the one that holds for the whole file; without it the first part decides where the dialect needs
     one. Raises ReadError for what stops the reading of a file.
@@ -59,7 +67,7 @@ def scan(source: Input, dialect: Dialect, fields: Names, width: int | None = Non
             check_header(header, names, dialect, line, iter(cutter.line, b""))
             dialect = replace(dialect, widths=(len(header),))
         for number, cut in enumerate(cutter.parts()):
-            part = _Part(cut, dialect, names, header, width)
+            part = _Part(cut, dialect, names, header, width, sieve)
             if number == 0 and width is None:
                 width = dialect.held_width(part.read().fits)
                 part = replace(part, width=width)
@@ -108,6 +116,7 @@ class _Part:
     names: tuple[str, ...]
     header: tuple[str, ...] | None
     width: int | None
+    sieve: Sieve | None = None
     longer: int = 0
 
     def read(self) -> Batch:
@@ -117,6 +126,8 @@ class _Part:
         return replace(self, cut=short[0], dialect=short[1], longer=longer)._read() if short else self._read()
 
     def _read(self) -> Batch:
+        if (sifted := self._sifted()) is not None:
+            return sifted
         empty = np.empty(0, np.int64)
         split = (self._regular() or self._irregular()) if self.cut.block else _Split([], empty)
         if self.cut.unclosed:
@@ -125,6 +136,10 @@ class _Part:
             split = replace(split, lines=np.append(split.lines, line), faults=[*split.faults, fault])
         return self._batch(split)
 
+    def _cases(self, width: int) -> list[Shifted]:
+        """How records of a width may have a column too many."""
+        return [case for case in self.dialect.shifted if case.width == width]
+
     @property
     def _allowed(self) -> tuple[int, ...]:
         return (self.width,) if self.width is not None else self.dialect.widths
@@ -132,6 +147,11 @@ class _Part:
     @cached_property
     def _is_quoted(self) -> bool:
         return bool(self.dialect.quote) and self.dialect.quote.encode() in self.cut.block
+
+    @cached_property
+    def _ends(self) -> int:
+        """How many line ends there are; numpy counts without the interpreter's lock."""
+        return count(np.frombuffer(self.cut.block, np.uint8), LF)
 
     @cached_property
     def _holds_line_ends(self) -> bool:
@@ -185,6 +205,88 @@ class _Part:
         if self._holds_line_ends:
             lines = self._line_of(np.concatenate(([0], np.flatnonzero(raw == LF)[: records - 1] + 1)).astype(np.int64))
         return _Split([_Group(size, np.arange(1, records + 1, dtype=np.int64), lines, fields)], lines)
+
+    def _sieved(self) -> tuple[Sieve, tuple[str, ...], int, Patterns] | None:
+        """The sieve, the columns, how many fields a line has, and the patterns that it must match, where the lines of
+        the part may go through the sieve."""
+        sieve, block, mark = self.sieve, self.cut.block, self.dialect.delimiter
+        is_plain = not (self._is_quoted or self._is_plain_only or self.cut.unclosed or self.dialect.trim)
+        if sieve is None or not block or not is_plain or block[:1] in PACKED:
+            return None
+        first = block.find(b"\n")
+        size = block.count(mark.encode(), 0, first if first >= 0 else len(block)) + 1
+        width = next((one for one in (size, size - 1) if one in self._allowed), 0)
+        columns = self.header or self.names[:width]
+        # A record that has such amounts cannot be a shifted one.
+        placed = {columns[at - 1] for case in self._cases(width) for at in case.not_amount}
+        if not all(f"^{sieve.patterns.get(name)}$" == AMOUNT for name in placed):
+            return None
+        sieve = replace(sieve, required=sieve.required | placed)
+        if width != len(columns) or self._is_tricky(np.frombuffer(block, np.uint8), size):
+            return None
+        given = {name: value for name, value in self.dialect.values.items() if name not in columns}
+        is_given = any(name in given for name, _ in sieve.amounts)
+        patterns = (
+            None if is_given else sieve.lines((*columns, *("",) * (size - width)), mark, self.dialect.nulls, given)
+        )
+        return (sieve, columns, size, patterns) if patterns and columns else None
+
+    def _sifted(self) -> Batch | None:
+        """The part where its lines go through the sieve and all have the same number of fields; None otherwise.
+
+        A line that passes has the delimiters of a full record, for no pattern matches one. Of the others Polars refuses
+        one with too many, so that none of them can be short where they have as many as full records have.
+        """
+        found = self._sieved()
+        if found is None:
+            return None
+        sieve, columns, size, patterns = found
+        block, mark = self.cut.block, self.dialect.delimiter
+        records = self._ends + (not block.endswith(b"\n"))
+        lines = Lines.of(block, patterns, mark, self.dialect.nulls)
+        if lines is None or len(lines.text) != records or lines.longest > self.dialect.limits.field:
+            return None
+        places = np.arange(1, records + 1, dtype=np.int64)
+        numbers = pl.DataFrame({ROW: places, LINE: places + self.cut.head}, {ROW: pl.UInt64, LINE: pl.UInt64})
+
+        def whole(chosen: pl.Series) -> pl.DataFrame | None:
+            """All columns of some lines, where they are as wide as the others."""
+            some, here = lines.joined(chosen), numbers.filter(chosen)
+            are_full = some.count(mark.encode()) == (size - 1) * here.height and not characters.suspected(some)
+            fields = self._parse(some, size) if some and are_full else None
+            if not some:
+                fields = pl.DataFrame(schema=_columns(size))
+            if fields is None or fields.height != here.height:
+                return None
+            is_wider = len(columns) < size and fields.to_series(size - 1).null_count() < here.height
+            return None if is_wider else self._named(fields.hstack(here), len(columns))
+
+        def again(chosen: pl.Series) -> pl.DataFrame:
+            """The same, where they have been looked at already."""
+            found = whole(chosen)
+            if found is None:
+                raise InternalError("not_reproduced", what="lines")
+            return found
+
+        suspects = whole(~lines.passing) if lines.refused * SUSPICIOUS <= records else None
+        if suspects is None:
+            return None
+        words, amounts = parsed(block, columns, size, sieve, mark)
+        if lines.has_nulls:
+            words = words.select(absent(pl.col(name), self.dialect) for name in words.columns)
+        lacking = [pl.lit(None, pl.String).alias(name) for name in sieve.words if name not in columns]
+        text = numbers.hstack(words).with_columns(lacking)
+        if self._cases(len(columns)):
+            text = pl.concat([text.filter(lines.passing), suspects.select(text.columns)]).sort(ROW)
+        lacking = [
+            pl.lit(None, pl.Decimal(38, scale)).alias(name) for name, scale in sieve.amounts if name not in columns
+        ]
+        amounts = numbers.hstack(amounts).with_columns(lacking).drop(ROW, LINE)
+        fits = {size: records} if size in self.dialect.widths else {}
+        if size - 1 in self.dialect.widths:
+            fits[size - 1] = lines.spare(mark)
+        batch = self._made(_Split([], numbers[LINE].to_numpy()), text, findings.none(), fits, {size: records}, size)
+        return replace(batch, sifted=Sifted(suspects, amounts, again))
 
     def _is_tricky(self, raw: Bytes, size: int) -> bool:
         """What Polars drops without a word at the ends of its buffer, a stray carriage return, and a blank line that
@@ -295,7 +397,7 @@ class _Part:
             fields = pl.read_csv(
                 block, separator=self.dialect.delimiter, has_header=False,
                 quote_char=self.dialect.quote if self._is_quoted else None,
-                schema={str(number + 1): pl.String for number in range(size)},
+                schema=_columns(size),
             )  # fmt: skip
         except pl.exceptions.ComputeError as err:
             if any(reason in str(err) for reason in ("utf-8", "more fields")):
@@ -356,26 +458,32 @@ class _Part:
         if not long.is_empty():
             text = text.filter(~pl.col(ROW).is_in(long["row"].implode()))
         text, notes = trimmed(text, self.names) if self.dialect.trim else (text, [])
+        open_width = next((group.size for group in split.groups if len(split.lines) in group.rows), None)
+        wrong = self._findings(wrong, len(split.lines), notes)
+        made = self._made(split, text, wrong, dict(fits), dict(found), open_width)
+        return replace(made, is_odd=characters.suspected(self.cut.block))
+
+    def _made(
+        self, split: _Split, text: pl.DataFrame, faults: pl.DataFrame, fits: dict[int, int], found: dict[int, int],
+        open_width: int | None,
+    ) -> Batch:  # fmt: skip
+        """The batch of these records, `open_width` of the last one."""
         block = self.cut.block
-        # numpy counts without the interpreter's lock.
-        ends = count(np.frombuffer(block, np.uint8), LF)
-        lines = self.cut.head + ends + (block != b"" and not block.endswith(b"\n")) + self.cut.unclosed
+        lines = self.cut.head + self._ends + (block != b"" and not block.endswith(b"\n")) + self.cut.unclosed
         is_open = self.cut.last and block != b"" and not block.endswith(b"\n")
         return Batch(
             text=text,
-            faults=self._findings(wrong, len(split.lines), notes),
+            faults=faults,
             records=len(split.lines),
             lines=lines + self.cut.foot,
-            fits=dict(fits),
+            fits=fits,
             width=self.width,
-            widths=dict(found),
+            widths=found,
             kinds=self._kinds(split, lines),
-            is_odd=characters.suspected(block),
+            is_odd=False,
             columns={name: number for number, name in enumerate(self.header or self.names, 1)},
             permitted=self._allowed,
-            open_width=next((group.size for group in split.groups if len(split.lines) in group.rows), None)
-            if is_open
-            else None,
+            open_width=open_width if is_open else None,
             declared=self.cut.declared,
         )
 
@@ -412,9 +520,8 @@ class _Part:
         """The layout's columns out of a record's fields; literal nulls become absent."""
         names = self.header if self.header is not None else self.names[:width]
         place = {name: pl.col(str(number)) for number, name in enumerate(names, 1)}
-        for case in self.dialect.shifted:
-            if case.width == width:
-                place |= unshifted(case, place, {name: pl.col(name) for name in frame.columns}, self.dialect)
+        for case in self._cases(width):
+            place |= unshifted(case, place, {name: pl.col(name) for name in frame.columns}, self.dialect)
         return frame.select(
             ROW,
             LINE,
@@ -448,11 +555,13 @@ class _Part:
         return together.sort("line", "field", "code", maintain_order=True)
 
 
+def _columns(size: int) -> dict[str, type[pl.String]]:
+    return {str(number + 1): pl.String for number in range(size)}
+
+
 def _frame(cells: list[list[str]]) -> pl.DataFrame:
-    frame = pl.DataFrame(
-        {str(number + 1): [record[number] for record in cells] for number in range(len(cells[0]))},
-        schema_overrides={str(number + 1): pl.String for number in range(len(cells[0]))},
-    )
+    columns = _columns(len(cells[0]))
+    frame = pl.DataFrame({name: [record[at] for record in cells] for at, name in enumerate(columns)}, columns)
     return frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
 
 
