@@ -207,6 +207,7 @@ class Desk(Generic[T]):
         verdict = blank(source, self.layout, dialect, node)
         self.made = Judgement[T](verdict, Findings(), self._into(), again=again or self._again)
         self.lines = self.unfit = 0
+        self.spans = lines.Spans()
         self.widths = Counter[int]()
         self.unjudged = Counter[str]()
         self.declared: list[Declared] = []
@@ -357,6 +358,7 @@ class Desk(Generic[T]):
         made.lines.write(judged.kinds.tobytes())
         for (_, keys), words in zip(self.keys, judged.keys, strict=True):
             keys.add(words)
+        self.spans.add(batch.span, self.lines)
         self.lines += batch.lines
         self.unfit += batch.records - batch.text.height
         self.widths.update(batch.widths)
@@ -432,7 +434,7 @@ class Desk(Generic[T]):
             dialect = replace(dialect, widths=(self.width,))
         node = self.made.verdict.node
         kinds = self.made.lines if self.lines else None
-        yield from formats.again(self.source, dialect, self.names, node, kinds, wanted)
+        yield from formats.again(self.source, dialect, self.names, node, kinds, wanted, self.spans)
 
     def _repeated(
         self,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from itertools import accumulate
+from typing import Generic
 
 import numpy as np
 import polars as pl
@@ -45,7 +46,7 @@ from medpay_cli.rules.together import Together
 
 __all__ = [
     "FOUND", "NOT_JUDGED", "REPEATED", "STRUCTURE_ONLY", "VALID", "Desk", "Judged", "Judgement", "Measure", "Terms",
-    "blank", "contradicted", "judge_file", "judge_nodes", "judge_parts",
+    "begun", "blank", "contradicted", "judge_file", "judge_nodes", "judge_parts",
     "reject_repeated", "unreadable",
 ]  # fmt: skip
 
@@ -89,25 +90,54 @@ def judge_parts(
     far, in a thread; its results come in file order. It finds the text of the fields that it `looks_at` (all of them
     if it does not say); that of others may have been left unread.
     """
+    return begun(sources, layouts, dialect, also, terms, into, looks_at).finished()
+
+
+def begun(
+    sources: Sequence[Input],
+    layouts: Mapping[str | None, Layout],
+    dialect: Dialect,
+    also: Also[T],
+    terms: Terms,
+    into: Callable[[str | None], list[T]] = lambda _: [],
+    looks_at: frozenset[str] | None = None,
+) -> Begun[T]:
+    """The same, read from front to back only."""
     held = _Together(layouts, terms)
     measures = {node: Measure.of(layout, terms, held.columns(layout), looks_at) for node, layout in layouts.items()}
-    is_whole = len(sources) == 1
-    own_terms = terms if is_whole else terms.of_a_part
+    own_terms = terms if len(sources) == 1 else terms.of_a_part
     parts = [_read(source, measures, dialect, also, own_terms, into) for source in sources]
-    _reject_repeated(parts, lambda number: _readable(sources[number], dialect, parts[number]))
-    for source, part in zip(sources, parts, strict=True):
-        if not terms.at_most and all(desk.made.verdict.verdict != NOT_JUDGED for desk in part):
-            with _readable(source, dialect, part):
-                held.judge(part)
-        for desk in part if terms.profile.not_judged == ERROR else ():
-            _tell_not_judged(desk.made)
-        own = [part[0].beside, *(part[0].declared if not terms.at_most else ())]
-        _hold_against(part[0], [terms.declared, *own] if is_whole else own)
-        for desk in part if terms.profile.refuse_from else ():
-            _refuse(desk.made, terms.profile.refuse_from or 0)
-    if not is_whole:
-        _hold_all([part[0].made for part in parts], terms.declared)
-    return [[desk.made for desk in part] for part in parts]
+    return Begun(sources, dialect, terms, held, parts)
+
+
+@dataclass(frozen=True)
+class Begun(Generic[T]):
+    """Files that were read from front to back. What remains is seen in a whole file only, and needs a second look at a
+    few of its records."""
+
+    sources: Sequence[Input]
+    dialect: Dialect
+    terms: Terms
+    held: _Together
+    parts: list[list[Desk[T]]]
+
+    def finished(self) -> list[list[Judgement[T]]]:
+        """Per file, the judgement on each node."""
+        parts, terms, is_whole = self.parts, self.terms, len(self.sources) == 1
+        _reject_repeated(parts, lambda number: _readable(self.sources[number], self.dialect, parts[number]))
+        for source, part in zip(self.sources, parts, strict=True):
+            if not terms.at_most and all(desk.made.verdict.verdict != NOT_JUDGED for desk in part):
+                with _readable(source, self.dialect, part):
+                    self.held.judge(part)
+            for desk in part if terms.profile.not_judged == ERROR else ():
+                _tell_not_judged(desk.made)
+            own = [part[0].beside, *(part[0].declared if not terms.at_most else ())]
+            _hold_against(part[0], [terms.declared, *own] if is_whole else own)
+            for desk in part if terms.profile.refuse_from else ():
+                _refuse(desk.made, terms.profile.refuse_from or 0)
+        if not is_whole:
+            _hold_all([part[0].made for part in parts], terms.declared)
+        return [[desk.made for desk in part] for part in parts]
 
 
 def _read(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +20,7 @@ from medpay_cli.matching import MATCHED, OURS, SIDES, THEIRS, ClassSums, Compare
 from medpay_cli.partners import Partner
 from medpay_cli.recipes import Recipe
 from medpay_cli.reports import Style, statement
-from medpay_cli.sides import OtherByNow, ReadSide, read
+from medpay_cli.sides import OtherByNow, ReadSide, begun
 
 QUIET = {MATCHED, "reversed", "timing"}
 
@@ -49,8 +50,8 @@ def reconcile(
     held, limit = cluster or Cluster(), memory_limit or engines.memory()
     name = engines.chosen(engine, held, sum(map(archive.size, sides.values())), limit)
     with pairing.opened(name, recipe, held, limit) as pair:
-        both = {
-            name: read(
+        reading = {
+            name: begun(
                 one.told(*(option.get(one.name) for option in (layout or {}, dialect or {}))),
                 sides[one.name],
                 (terms or {}).get(one.name) or Terms(),
@@ -60,6 +61,9 @@ def reconcile(
             )
             for name, one in zip(SIDES, recipe.sides, strict=True)
         }
+        # To read takes every core; what is left of it does not.
+        with ThreadPoolExecutor(len(reading)) as pool:
+            both = dict(zip(reading, pool.map(lambda finish: finish(), reading.values()), strict=True))
         compared = Compared(
             key=recipe.key,
             amounts={name: max(one.scales[name] for one in both.values()) for name in recipe.amounts},

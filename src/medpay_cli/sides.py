@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -131,17 +132,19 @@ class OtherByNow(Exception):
 
 
 def read(
-    side: RecipeSide,
-    path: str,
-    terms: Terms,
-    recipe: Recipe,
-    take: Take,
-    partner: Partner | None = None,
+    side: RecipeSide, path: str, terms: Terms, recipe: Recipe, take: Take, partner: Partner | None = None
 ) -> ReadSide:
     """Read a side on its terms, as the partner writes it; of each batch `take` takes the fingerprints, or writes it.
 
     Raises MedpayError for what cannot be done as asked.
     """
+    return begun(side, path, terms, recipe, take, partner)()
+
+
+def begun(
+    side: RecipeSide, path: str, terms: Terms, recipe: Recipe, take: Take, partner: Partner | None = None
+) -> Callable[[], ReadSide]:
+    """The same, read from front to back; what is called then does the rest, which hardly reads."""
     source = Source.parse(path)
     reading = _named(side, recipe, partner)
     used, written = reading.layout, reading.dialect
@@ -162,7 +165,7 @@ def read(
             if wrong:
                 unjudged.append(judging.contradicted(judging.blank(one, used, written), wrong))
         if unjudged:
-            return _gathered(side, path, used, unjudged, recipe)
+            return partial(_gathered, side, path, used, unjudged, recipe)
         beside.check_whole(sorted)
         texts = [formats.prepared(one, written, terms.encoding) for one in inputs]
         agreed(texts, terms.encoding or written.encoding)
@@ -171,19 +174,22 @@ def read(
         if not texts and not terms.allow_empty:
             raise ReadError(judging.EMPTY)
         typed = _typing(reading, recipe, take)
-        made = (
-            # Rules say what is wrong with a record, not whether the other side has the same.
-            judging.judge_parts(
-                texts, reading.parts, written, typed, replace(terms, with_rules=False), looks_at=_words(recipe)
-            )
-            if texts
-            else [[Judgement(blank, Findings())]]
-        )
-        passed_over = _beside(source, inputs, is_beside)
+        # Rules say what is wrong with a record, not whether the other side has the same.
+        on = replace(terms, with_rules=False)
+        read = judging.begun(texts, reading.parts, written, typed, on, looks_at=_words(recipe)) if texts else None
     except ReadError as err:
-        return failed(err)
-    read = _gathered(side, path, used, [_one(nodes, reading.node) for nodes in made], recipe)
-    return replace(read, beside=passed_over, failed=failed)
+        return partial(failed, err)
+
+    def finished() -> ReadSide:
+        try:
+            made = read.finished() if read else [[Judgement[_Typed | None](blank, Findings())]]
+            passed_over = _beside(source, inputs, is_beside)
+        except ReadError as err:
+            return failed(err)
+        found = _gathered(side, path, used, [_one(nodes, reading.node) for nodes in made], recipe)
+        return replace(found, beside=passed_over, failed=failed)
+
+    return finished
 
 
 def _beside(source: Source, inputs: list[Input], is_beside: archive.Is) -> list[str]:

@@ -123,13 +123,13 @@ def test_hidden_files_flags_and_what_other_programs_keep_are_no_parts(tmp_path):
 
 def test_a_folder_that_gets_a_part_while_it_is_read_is_not_judged(tmp_path, monkeypatch):
     folder, whole = folder_of(tmp_path, a__txt=PLAIN)
-    real = judging.judge_parts
+    real = judging.begun
 
     def slow(*words, **named):
         (folder / "b.txt").write_text(PLAIN)
         return real(*words, **named)
 
-    monkeypatch.setattr(judging, "judge_parts", slow)
+    monkeypatch.setattr(judging, "begun", slow)
     counts = reconcile(folder, whole, code=3)["counts"]
     assert [(row["side"], row["code"]) for row in counts] == [("hospital", "F215")]
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from medpay_cli.dialects import Dialect
     from medpay_cli.formats.archive import Input
+    from medpay_cli.formats.lines import Span, Spans
     from medpay_cli.sieves import Sieve, Sifted
 
 # No field can be called so: the names of a layout or a header hold no control character.
@@ -65,8 +66,8 @@ class Batch:
     Of lines of text only: `lines` counts its lines (LINE counts from 1 within the batch too; in other formats it is
     the line in the file, or null). `permitted` are the widths that a record may
     have, `open_width` that of the last record of the file if its line has no end. `declared` is what the control lines
-    around it say. Where the reader had a sieve and used it, `sifted` says what came of that, and `text` holds only the
-    fields that the sieve names as words.
+    around it say, `span` where its records stand in the bytes, if that is known. Where the reader had a sieve and used
+    it, `sifted` says what came of that, and `text` holds only the fields that the sieve names as words.
     """
 
     text: pl.DataFrame
@@ -84,6 +85,7 @@ class Batch:
     open_width: int | None = None
     declared: tuple[Told, ...] = ()
     sifted: Sifted | None = None
+    span: Span | None = None
 
 
 def of(name: str) -> Any:
@@ -157,17 +159,19 @@ def again(
     node: str | None,
     kinds: BinaryIO | None,
     wanted: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    spans: Spans | None = None,
 ) -> Iterator[pl.DataFrame]:
     """The wanted records of a node (of all of its records, in order) once more; ROW and LINE are those of the file.
 
-    `kinds` says what each line is (LineKind), in formats whose records are lines: only theirs are read.
+    `kinds` says what each line is (LineKind), in formats whose records are lines, and `spans` where they stand: only
+    theirs are read.
 
     Raises ReadError F215 where the source is another one by now, InternalError where they are not found again.
     """
     from medpay_cli.errors import InternalError
 
     try:
-        yield from _again(source, dialect, names, node, kinds, wanted)
+        yield from _again(source, dialect, names, node, kinds, wanted, spans)
     except (InternalError, IndexError):
         source.check_unchanged()
         raise
@@ -181,6 +185,7 @@ def _again(
     node: str | None,
     kinds: BinaryIO | None,
     wanted: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    spans: Spans | None,
 ) -> Iterator[pl.DataFrame]:
     import numpy as np
     import polars as pl
@@ -191,7 +196,8 @@ def _again(
     part = None
     if kinds is not None:
         with source.open() as stream:
-            part = excerpt(stream, kinds, wanted)
+            part = spans.excerpt(stream, wanted) if spans else None
+            part = part or excerpt(stream, kinds, wanted)
     rows, done, found = np.flatnonzero(wanted) + 1, 0, 0
     inside = replace(source, member=None, spool=part.text) if part else source
     if part and dialect.format != "ndjson":  # where an empty line is none of the records

@@ -1,11 +1,12 @@
-"""The lines of a file that was read, and what each of them is: to pick out lines byte for byte."""
+"""The lines of a file that was read, what each of them is and where it stands: to pick out lines byte for byte."""
 
 from __future__ import annotations
 
+import io
 from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -21,6 +22,7 @@ SCATTERED = 16
 Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 Whole = np.ndarray[tuple[int], np.dtype[np.int64]]
+Lengths = np.ndarray[tuple[int], np.dtype[np.uint32]]
 
 
 @dataclass(frozen=True)
@@ -35,15 +37,7 @@ class Lines:
 
     def picked(self, wanted: Flags) -> bytes:
         """The bytes of the wanted lines."""
-        if int(wanted.sum()) * SCATTERED > len(wanted):
-            return self.raw[np.repeat(wanted, self.lengths)].tobytes()
-        # A mask of every byte takes ten times as long as the few lines themselves.
-        places = np.flatnonzero(wanted)
-        stops = np.cumsum(self.lengths)[places]
-        starts = stops - self.lengths[places]
-        return b"".join(
-            self.raw[start:stop].tobytes() for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)
-        )
+        return _picked(self.raw, self.lengths, wanted)
 
 
 def walk(stream: BinaryIO, kinds: BinaryIO, encoding: str, head: bytes = b"") -> Iterator[Lines]:
@@ -115,6 +109,80 @@ def excerpt(stream: BinaryIO, kinds: BinaryIO, wanted: Flags) -> Excerpt:
         row += int(some.begins.sum())
         line += len(some.begins)
     return Excerpt(made, np.concatenate(found))
+
+
+class Span(NamedTuple):
+    """Where some lines stand in the bytes of a file, each of them a record: their place, the number of the first one,
+    and the length of each with its end."""
+
+    at: int
+    line: int
+    lengths: Lengths
+
+
+class Spans:
+    """Where all records of a file stand, as long as each of them is a line and every span is known."""
+
+    # Where fewer than one in so many is wanted, only these are read.
+    FEW = 64
+
+    def __init__(self) -> None:
+        self._lengths = files.spool()
+        self._parts: list[tuple[int, int, int]] = []
+        self.are_known = True
+
+    def add(self, span: Span | None, lines: int) -> None:
+        """Take in the next ones, before which the file has so many lines; None where they are not known."""
+        self.are_known &= span is not None
+        if span is None or not self.are_known:
+            return
+        self._lengths.write(span.lengths.tobytes())
+        self._parts.append((span.at, span.line + lines, len(span.lengths)))
+
+    def excerpt(self, stream: BinaryIO, wanted: Flags) -> Excerpt | None:
+        """The same as of a walk; None where it takes one."""
+        direct = stream.raw if isinstance(stream, io.BufferedReader) else stream
+        if not (self.are_known and self._parts and direct.seekable()):
+            return None
+        made, found = files.spool(), [np.empty(0, np.int64)]
+        made.write(b"\n" + _read(direct, 0, self._parts[0][0]).removeprefix(BOM_UTF8))
+        self._lengths.seek(0)
+        row = end = 0
+        for at, line, records in self._parts:
+            lengths = np.frombuffer(self._lengths.read(4 * records), np.uint32).astype(np.int64)
+            chosen = wanted[row : row + records]
+            row, end = row + records, at + int(lengths.sum())
+            places = np.flatnonzero(chosen)
+            found.append(places + line)
+            if len(places) * self.FEW > records:
+                raw = np.frombuffer(_read(direct, at, end - at), np.uint8)
+                made.write(_picked(raw, lengths, chosen))
+            else:
+                starts = (np.cumsum(lengths) - lengths)[places] + at
+                for start, length in zip(starts.tolist(), lengths[places].tolist(), strict=True):
+                    made.write(_read(direct, start, length))
+        made.write(_read(direct, end, -1))
+        return Excerpt(made, np.concatenate(found))
+
+
+def _read(stream: BinaryIO, at: int, size: int) -> bytes:
+    """Bytes at a place; all that follow where the size is -1."""
+    stream.seek(at)
+    read = stream.read(size)
+    while 0 <= len(read) < size and (more := stream.read(size - len(read))):
+        read += more
+    return read
+
+
+def _picked(raw: Bytes, lengths: Whole, wanted: Flags) -> bytes:
+    if int(wanted.sum()) * SCATTERED > len(wanted):
+        # The last line of a file may have no end.
+        return raw[np.repeat(wanted, lengths)[: len(raw)]].tobytes()
+    # A mask of every byte takes ten times as long as the few lines themselves.
+    places = np.flatnonzero(wanted)
+    stops = np.cumsum(lengths)[places]
+    starts = stops - lengths[places]
+    return b"".join(raw[start:stop].tobytes() for start, stop in zip(starts.tolist(), stops.tolist(), strict=True))
 
 
 def _blocks(stream: BinaryIO, head: bytes, encoding: str) -> Iterator[tuple[Bytes, Whole]]:

@@ -25,7 +25,7 @@ class Cut:
 
     `broken` says where records with broken quoting begin, `unclosed` that a quote opens behind them all that never
     closes. `last` is the end of the file; `head` lines before it and `foot` lines behind it are no records, and
-    `declared` is what the control lines among them say.
+    `declared` is what the control lines among them say; `at` is the place of the block in the bytes of the file.
     """
 
     block: bytes
@@ -36,11 +36,12 @@ class Cut:
     head: int = 0
     foot: int = 0
     declared: tuple[Told, ...] = ()
+    at: int = 0
 
     def joined(self, other: Cut) -> Cut:
         """Both as one."""
         broken = (*self.broken, *(place + len(self.block) for place in other.broken))
-        return Cut(self.block + other.block, self.shape + other.shape, broken, other.unclosed)
+        return Cut(self.block + other.block, self.shape + other.shape, broken, other.unclosed, at=self.at)
 
 
 class Cutter:
@@ -50,6 +51,7 @@ class Cutter:
         self._stream = stream
         self._dialect = dialect
         self._mark = dialect.quote.encode()
+        self._read = 0
         self._ahead = self._first()
         self._passed = 0
         self._declared: tuple[Told, ...] = ()
@@ -97,7 +99,7 @@ class Cutter:
     def _parts(self) -> Iterator[Cut]:
         foot = len(self._dialect.footer) + (self._dialect.tail is not None)
         waiting: Cut | None = None
-        for cut in self._cuts():
+        for cut in self._placed():
             if waiting is None:
                 waiting = cut
             elif _is_short(cut.shape, foot):
@@ -109,6 +111,13 @@ class Cutter:
         if last.block and self._dialect.final_line_end and not last.block.endswith(b"\n"):
             raise ReadError("F213")
         yield last if last.unclosed else self._without_foot(last)
+
+    def _placed(self) -> Iterator[Cut]:
+        """The parts, and where each of them begins."""
+        at = self._read - len(self._ahead)
+        for cut in self._cuts():
+            yield replace(cut, at=at)
+            at += len(cut.block)
 
     def _cuts(self) -> Iterator[Cut]:
         rest, self._ahead = self._ahead, b""
@@ -181,6 +190,7 @@ class Cutter:
     def _line(self) -> bytes:
         limit = self._dialect.limits.line
         line = self._stream.readline(limit + 1)
+        self._read += len(line)
         if len(line) > limit:
             if b"\n" not in line and b"\r" in line:
                 raise ReadError("F212", value="CR", expected="LF | CR LF")

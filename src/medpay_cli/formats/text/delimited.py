@@ -23,6 +23,7 @@ from medpay_cli.errors import InternalError
 from medpay_cli.formats import LINE, ROW, Batch, LineKind, Names
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.cells import AMOUNT, absent, trimmed, unshifted
+from medpay_cli.formats.lines import Span
 from medpay_cli.formats.text.cutting import BOM, Cut, Cutter
 from medpay_cli.formats.text.header import check_header, columns
 from medpay_cli.formats.text.joining import write
@@ -286,7 +287,10 @@ class _Part:
         if size - 1 in self.dialect.widths:
             fits[size - 1] = lines.spare(mark)
         batch = self._made(_Split([], numbers[LINE].to_numpy()), text, findings.none(), fits, {size: records}, size)
-        return replace(batch, sifted=Sifted(suspects, amounts, again))
+        # Of other line ends nobody knows here how long they are.
+        lengths = lines.lengths if b"\r" not in block and self.longer == 0 else None
+        span = None if lengths is None else Span(self.cut.at, self.cut.head + 1, lengths)
+        return replace(batch, sifted=Sifted(suspects, amounts, again), span=span)
 
     def _is_tricky(self, raw: Bytes, size: int) -> bool:
         """What Polars drops without a word at the ends of its buffer, a stray carriage return, and a blank line that

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from medpay_cli import characters
@@ -47,6 +48,11 @@ class Lines:
         """The bytes of the longest."""
         longest = self.text.str.len_bytes().max()
         return longest if isinstance(longest, int) else 0
+
+    @property
+    def lengths(self) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
+        """The bytes of each, with an end of one byte."""
+        return (self.text.str.len_bytes() + 1).to_numpy()
 
     @property
     def refused(self) -> int:
