@@ -107,6 +107,7 @@ class Judgement(Generic[T]):
     (LineKind), or each record where a format has no lines, and a way to read some records again (see `formats.again`).
 
     `not_judged` says of rules that could not be held what they lack, and in how many records a value for them;
+    `repeated` tells which records may have a key that others have, by the fields of the key that was looked at;
     `gathered` holds the columns that rules about several records look at, `said` what control lines say beside totals.
     """
 
@@ -116,6 +117,7 @@ class Judgement(Generic[T]):
     lines: BinaryIO = field(default_factory=files.spool)
     again: Again = lambda _: iter(())
     not_judged: list[dict[str, Any]] = field(default_factory=list)
+    repeated: dict[tuple[str, ...], Flags] = field(default_factory=dict)
     gathered: Frames = field(default_factory=Frames)
     said: dict[str, str] = field(default_factory=dict)
 
@@ -242,18 +244,20 @@ class Desk(Generic[T]):
         faults = batch.faults.filter(~pl.col("code").is_in(left_out)) if left_out else batch.faults
         faulty = [one.rows[ROW] for one in violations if one.severity == ERROR]
         wrong_at_reading = faults.filter(pl.col("severity") == ERROR)["row"].drop_nulls()
-        fine = np.zeros(batch.records, np.bool_)
         rows = batch.text[ROW].to_numpy() - 1
-        fine[rows] = True
+        fine = np.ones(batch.records, np.bool_) if len(rows) == batch.records else _at(rows, batch.records)
         for wrong in (*faulty, wrong_at_reading):
             fine[wrong.to_numpy() - 1] = False
         some_wrong = bool(faulty) or len(wrong_at_reading) > 0
         rejected = amounts.filter(pl.Series(~fine[rows])) if some_wrong and amounts.width else amounts.clear()
-        kinds = batch.kinds.copy()
-        kinds[np.flatnonzero(kinds == LineKind.RECORD)[~fine]] = LineKind.REJECTED
+        wrong_ones = batch.records - int(fine.sum())
+        kinds = batch.kinds
+        if wrong_ones:
+            kinds = kinds.copy()
+            kinds[np.flatnonzero(kinds == LineKind.RECORD)[~fine]] = LineKind.REJECTED
         return Judged(
             found=list(self._found(batch, violations, faults)),
-            rejected=batch.records - int(fine.sum()),
+            rejected=wrong_ones,
             totals=money.sums(amounts),
             rejected_totals=money.sums(rejected),
             kinds=kinds,
@@ -269,8 +273,10 @@ class Desk(Generic[T]):
     def _fingerprints(self, batch: Batch, rows: Whole) -> Iterator[Words]:
         """Of each of the keys one for every record; 0 for one that does not fit."""
         for _, keys in self.keys:
-            words = np.zeros(batch.records, np.uint64)
-            words[rows] = keys.fingerprints(batch.text)
+            words = keys.fingerprints(batch.text)
+            if len(rows) < batch.records:
+                some, words = words, np.zeros(batch.records, np.uint64)
+                words[rows] = some
             yield words
 
     def _found(self, batch: Batch, violations: list[Violation], faults: pl.DataFrame) -> Iterator[Some]:
@@ -513,6 +519,13 @@ class Desk(Generic[T]):
             node=verdict.node, row=pl.col(CANDIDATE_ROW if CANDIDATE_ROW in rows.columns else ROW), line=pl.col(LINE),
             key=key_of(self.layout), path=pl.col(PATH) if PATH in rows.columns else None, **columns,
         )  # fmt: skip
+
+
+def _at(rows: Whole, records: int) -> Flags:
+    """Flags of so many records, set for these."""
+    flags = np.zeros(records, np.bool_)
+    flags[rows] = True
+    return flags
 
 
 _AMOUNT, _REJECTED = "\x1famount", "\x1frejected"

@@ -264,6 +264,8 @@ def _reject_repeated(parts: list[list[Desk[T]]], reading: Callable[[int], Abstra
         for code, keys in first.keys if all(desk.made.verdict.verdict != NOT_JUDGED for desk in desks) else ():
             found = keys.repeated()
             if found is None:
+                for desk in desks:
+                    desk.made.repeated[keys.names] = np.zeros(desk.made.verdict.records, np.bool_)
                 continue
             wanted, marks = keys.candidates(found)
             gathered = Candidates(keys.names)
@@ -271,6 +273,7 @@ def _reject_repeated(parts: list[list[Desk[T]]], reading: Callable[[int], Abstra
             at = 0
             for number, (desk, begin) in enumerate(zip(desks, begins, strict=False)):
                 some = wanted[begin : begin + desk.made.verdict.records]
+                desk.made.repeated[keys.names] = some
                 here = slice(at, at := at + int(some.sum()))
                 with reading(number):
                     desk.gather(some, marks[here], gathered)

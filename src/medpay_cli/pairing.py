@@ -123,7 +123,8 @@ def _on_polars(ours: ReadSide, theirs: ReadSide, on: Compared, screen: Screen, r
     every = tuple(screening.everything(side.prints) for side in sides)
     # A fingerprint is taken of an amount's digits alone: of other scales they say nothing.
     is_screened = ours.decimals == theirs.decimals and all(side.prints.is_whole for side in sides)
-    wanted = screening.candidates(ours.prints, theirs.prints) if is_screened else every
+    repeated = (ours.repeated, theirs.repeated)
+    wanted = screening.candidates(ours.prints, theirs.prints, repeated) if is_screened else every
     parts = _parts(wanted, room)
     rests = _rests(sides, wanted, on, screen, parts)
     aside, others = ((rest.records, rest.sums, rest.checksum) for rest in rests)

@@ -111,29 +111,39 @@ class Screen:
             yield int(number), some
 
 
-def candidates(ours: Prints, theirs: Prints) -> tuple[Flags, Flags]:
+def candidates(
+    ours: Prints, theirs: Prints, repeated: tuple[Flags | None, Flags | None] = (None, None)
+) -> tuple[Flags, Flags]:
     """Which records of each side have to be matched exactly: the rest are pairs, if the proof holds.
 
-    Some more may be among them, but then all records of their key are.
+    Some more may be among them, but then all records of their key are. `repeated` says which records may have a key
+    that stands several times on their own side, where that is known.
     """
     sides = (ours, theirs)
     records = len(ours.keys) + len(theirs.keys)
     with ThreadPoolExecutor(2) as pool:  # numpy works without the interpreter's lock
-        sorting = [
-            pool.submit(
-                fingerprints.not_once_each, *(_whole(side, words) for side, words in zip(sides, both, strict=True))
-            )
-            for both in ((ours.keys, theirs.keys), (ours.contents, theirs.contents))
+        other = pool.submit(_odd, ours, theirs, ours.contents, theirs.contents)
+        # A key that stands once on one side only is one of an odd content.
+        known = [
+            side.keys[some & (side.states == WHOLE)]
+            for side, some in zip(sides, repeated, strict=True)
+            if some is not None
         ]
-        odd, other = (_filter(task.result(), records) for task in sorting)
+        odd_keys = np.concatenate(known) if len(known) == len(sides) else _odd(ours, theirs, ours.keys, theirs.keys)
+        odd, odd_contents = _filter(odd_keys, records), _filter(other.result(), records)
         # A record whose content is odd takes every record of its key with it.
-        for side, found in zip(sides, pool.map(other.has, (side.contents for side in sides)), strict=True):
+        for side, found in zip(sides, pool.map(odd_contents.has, (side.contents for side in sides)), strict=True):
             odd.add(side.keys[found])
         keys = pool.map(odd.has, (side.keys for side in sides))
         mine, their_own = (
             (side.states == LONE) | ((side.states == WHOLE) & found) for side, found in zip(sides, keys, strict=True)
         )
     return mine, their_own
+
+
+def _odd(ours: Prints, theirs: Prints, own: Words, other: Words) -> Words:
+    """What does not stand exactly once on each side."""
+    return fingerprints.not_once_each(_whole(ours, own), _whole(theirs, other))
 
 
 def _whole(side: Prints, words: Words) -> Words:

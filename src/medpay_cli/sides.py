@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from medpay_cli import batches, checks, dialects, files, formats, judging, layouts, money
@@ -72,6 +73,8 @@ class ReadSide:
     amounts: dict[str, Decimal]
     scales: dict[str, int]
     beside: list[str] = field(default_factory=list)
+    # Which of all records may have a key that stands several times here, if somebody looked.
+    repeated: Flags | None = None
     # The same side where it turns out that it cannot be read.
     failed: Callable[[ReadError], ReadSide] | None = None
 
@@ -328,6 +331,7 @@ def _gathered(
     prints = Prints.joined(typed.prints for typed in read)
     # Those of the only part are not copied: there may be millions.
     found = made[0].findings if len(made) == 1 else Findings()
+    looked = [part.repeated[recipe.key] for part in made if recipe.key in part.repeated]
     for part in made:
         part.also.clear()
         if part.findings is not found:
@@ -349,4 +353,5 @@ def _gathered(
             name: scale[name] if recipe.name else max([LEAST_DECIMALS, *(one[name] for one in seen)])
             for name in recipe.amounts
         },
+        repeated=np.concatenate(looked) if made and len(looked) == len(made) else None,
     )
