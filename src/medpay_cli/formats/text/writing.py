@@ -23,8 +23,8 @@ from medpay_cli.formats.text import controls
 AT_ONCE = 50_000
 
 Chunks = Iterable[Mapping[str | None, pl.DataFrame]]
-# The lines of some records, without their ends; so many records stand before them.
-Lines = Callable[[pl.DataFrame, int], pl.Series]
+# The lines of some records, without their ends, or as bytes of UTF-8 with them; so many records stand before them.
+Lines = Callable[[pl.DataFrame, int], "pl.Series | bytes"]
 # What is wrong with a cell: its field, why, and where that holds.
 Wrong = tuple[str, str, pl.Expr]
 
@@ -111,8 +111,13 @@ class _Text:
         except UnicodeEncodeError as err:
             raise MedpayError("dialect_fault", path=self._dialect.name, reason=f"encoding {self._codec}") from err
 
-    def records(self, frame: pl.DataFrame, lines: pl.Series, before: int) -> bytes:
+    def records(self, frame: pl.DataFrame, lines: pl.Series | bytes, before: int) -> bytes:
         """The bytes of records that were put together to lines."""
+        if isinstance(lines, bytes):
+            try:
+                return lines if self._codec == UTF_8 else lines.decode().encode(self._codec)
+            except UnicodeEncodeError as err:
+                raise self._unencodable(frame, before) from err
         end, limit = self._dialect.line_end, self._dialect.limits.line
         if ((longest := lines.str.len_bytes()).max() or 0) + len(end) > limit:  # type: ignore[operator]
             row = longest.arg_max() or 0
