@@ -189,8 +189,8 @@ def test_a_header_may_end_in_a_delimiter_where_the_dialect_says_so(folder):
 
 
 NASTY = (
-    None, "", "x", "a|b", "a,b", "||", "|@|", 'say "x"', "1\n2", "1\r\n2", "\r", "\0", "\ufeff", "\ufeffa", "null", "-", " a ",
-    "张三", "€", "😀", "\u2028", "\x1f", "x" * 200,
+    None, "", "x", "a|b", "a,b", "||", "|@|", 'say "x"', "1\n2", "1\r\n2", "\r", "\0", "\ufeff", "\ufeffa", "null", "-",
+    " a ", "张三", "€", "😀", "\u2028", "\x1f", "x" * 200,
 )  # fmt: skip
 BODIES = (
     BARS, QUOTED, PAIRS, BARS + 'nulls = ["null", "-"]\n', QUOTED + 'nulls = ["null", "-"]\n',
