@@ -9,8 +9,9 @@ from pathlib import Path
 
 from medpay_cli import files, mappings
 from medpay_cli.batches import Batches
-from medpay_cli.errors import MedpayError
+from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.files import Source
+from medpay_cli.formats.archive import Input
 from medpay_cli.judging import NOT_JUDGED, Terms
 from medpay_cli.partners import Partner
 from medpay_cli.reports import Style
@@ -18,6 +19,7 @@ from medpay_cli.transform import aside, told, writing
 from medpay_cli.transform.binding import Binding
 from medpay_cli.transform.converting import reject_across
 from medpay_cli.transform.publishing import Limit
+from medpay_cli.transform.straight import AnewError, Straight
 from medpay_cli.transform.told import Other, Transformation
 from medpay_cli.validate import opened
 
@@ -60,9 +62,24 @@ def transform(
     held = replace(terms or Terms(), with_rules=used.source is not None)
     held = replace(held, profile=partner.profile) if partner else held
     used = used.under(held.profile.conventions)
+    inputs = [one for path in paths for one in opened(Source.parse(path))]
     reading = Binding(used, out, layout, dialect, to_dialect, given or {}, held, partner, batch_no, others=others or {})
-    reading.beside = Batches(partner, held.manifest)
-    taken = [reading.read(source, broken) for path in paths for source, broken in opened(Source.parse(path))]
+    # What is left out, and how large a part is, shows in the end only; a device has no place where nobody sees it.
+    is_simple = len(inputs) == 1 and not accepted_only and limit in (None, Limit()) and not files.is_device(out)
+    if is_simple:
+        with contextlib.suppress(AnewError), Straight(out) as straight:
+            return _transformed(replace(reading, straight=straight), inputs, paths, limit, style, accepted_only)
+    return _transformed(reading, inputs, paths, limit, style, accepted_only)
+
+
+def _transformed(
+    reading: Binding, inputs: list[tuple[Input, ReadError | None]], paths: list[str], limit: Limit | None,
+    style: Style | None, accepted_only: bool,
+) -> Transformation:  # fmt: skip
+    """The same of opened inputs. Raises AnewError."""
+    used, out = reading.mapping, reading.out
+    reading.beside = Batches(reading.partner, reading.terms.manifest)
+    taken = [reading.read(source, broken) for source, broken in inputs]
     reading.beside.check_whole()
     chosen = reading.target
     conversions = [of for one in taken for of in one.conversions.values()]
@@ -86,7 +103,7 @@ def transform(
             return replace(result, exit_code=1, incomplete="findings")
         if reading.seal:
             # Behind the data for good: a file without its manifest is not there yet, never the reverse.
-            result.batch_no = batch_no
+            result.batch_no = reading.batch_no
             result.manifests = [files.shown(str(path)) for path in reading.seal.publish(result.parts)]
             done()
     result.rejected_files = [files.shown(str(path)) for path in beside]

@@ -1,7 +1,8 @@
 """One input on its way through a mapping: judged, mapped and judged again batch by batch, then waiting to be written.
 
-Nothing is written before the whole input is judged: a key that stands twice shows only at its end. What waits stands in
-a temporary file without a name; the sums of what is written, and of what is not, are taken anew from what waits.
+Nothing is seen before the whole input is judged: a key that stands twice shows only at its end. Records go straight to
+where they are written, into a file without its name, or wait in a spool; the sums of what is written, and of what is
+not, are taken anew from what goes there.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from medpay_cli.mappings.plans import Plan
 from medpay_cli.repeats import CANDIDATE_ROW, MARK, Candidates, Keys, Times
 from medpay_cli.transform.joining import Partners
 from medpay_cli.transform.mapped import mapped
+from medpay_cli.transform.straight import AnewError, Straight
 
 UNFILLED = "M102"
 Sums = dict[str, Decimal]
@@ -59,14 +61,14 @@ class Conservation:
 
 @dataclass(frozen=True)
 class _Work:
-    """What came of a batch: the mapped records, packed, and how they were judged; what never came so far,
-    and the amounts of those that the mapping does not want."""
+    """What came of a batch: the mapped records, packed or with their sums, and how they were judged; what never came so
+    far, and the amounts of those that the mapping does not want."""
 
     records: int
     lines: int
     width: int | None
     unfit: int
-    waiting: Packed
+    mapped: Packed | tuple[pl.DataFrame, Sums]
     batch: Batch | None
     judged: Judged[None] | None
     lost: tuple[int, Sums]
@@ -79,13 +81,17 @@ class Conversion(list[_Work]):
     A list only in that batches are appended to it.
     """
 
-    def __init__(self, target: Target, source: Input, terms: Terms) -> None:
+    def __init__(self, target: Target, source: Input, read: Dialect, terms: Terms, straight: Straight | None) -> None:
         super().__init__()
         self.target = target
+        self.straight = straight
+        if straight:
+            straight.begin(target.dialect, {target.node: target.plan.target.names}, target.node, read.name)
         self._waiting, self._left_out = Frames(), Frames()
         self._records = self._lines = self.unfit = 0
         self.width: int | None = None
-        self.lost, self.left_out = Conservation(), Conservation()
+        # What went out straight, what was rejected before it could be mapped, what is not wanted.
+        self.out, self.lost, self.left_out = Conservation(), Conservation(), Conservation()
         # What stays as it is has been held against the layout already.
         self.desk: Desk[None] | None = None
         if not target.plan.is_identity:
@@ -96,7 +102,14 @@ class Conversion(list[_Work]):
 
     def append(self, work: _Work) -> None:
         """Take in what came of a batch, in file order."""
-        self._waiting.put(work.waiting, {ROW: self._records, LINE: self._lines})
+        if isinstance(work.mapped, Packed):
+            self._waiting.put(work.mapped, {ROW: self._records, LINE: self._lines})
+        elif self.straight:
+            frame, sums = work.mapped
+            self.out.add(frame.height, sums)
+            if work.lost[0] or (work.judged and work.judged.rejected):
+                self.straight.drop()  # nothing will be written
+            self.straight.take(frame, work.width)
         if work.left_out:
             self._left_out.put(work.left_out, {ROW: self._records})
         self._records += work.records
@@ -113,17 +126,17 @@ class Conversion(list[_Work]):
         unfit = batch.records - text.height
         is_fine = fine[text[ROW].to_numpy() - 1]
         accepted = text if is_fine.all() else text.filter(pl.Series(is_fine))
-        names = self.target.plan.target.names
         carried = self._carried(amounts)
         if self.desk is None:
             lost = _of(carried, pl.Series(~is_fine))
-            waiting = packed(accepted.select(ROW, LINE, *names), is_tight=True)
             gone = (batch.records - accepted.height, lost)
-            return _Work(batch.records, batch.lines, batch.width, unfit, waiting, None, None, gone)
-        made = mapped(
-            self.target.plan, replace(batch, node=self.target.node, sifted=None), accepted, self.target.partners
-        )
+            sums = money.sums(carried) if accepted is text else _of(carried, pl.Series(is_fine))
+            kept = self._kept(accepted, sums)
+            return _Work(batch.records, batch.lines, batch.width, unfit, kept, None, None, gone)
+        within = replace(batch, node=self.target.node, sifted=None)
+        made = mapped(self.target.plan, within, accepted, self.target.partners)
         judged = _wanted(self.desk.work(made.batch), batch, made.left_out)
+        sums = {name: money.total((whole, -judged.rejected_totals[name])) for name, whole in judged.totals.items()}
         rows = made.batch.text[ROW]
         is_left = text[ROW].is_in(made.left_out.implode())
         is_lost = ~is_left if rows.is_empty() else ~(is_left | text[ROW].is_in(rows.implode()))
@@ -132,7 +145,7 @@ class Conversion(list[_Work]):
             batch.lines,
             batch.width,
             unfit,
-            packed(made.batch.text.select(ROW, LINE, *names), is_tight=True),
+            self._kept(made.batch.text, sums),
             made.batch,
             judged,
             (batch.records - rows.len() - made.left_out.len(), _of(carried, is_lost)),
@@ -140,6 +153,13 @@ class Conversion(list[_Work]):
             if made.left_out.len()
             else None,
         )
+
+    def _kept(self, records: pl.DataFrame, sums: Sums) -> Packed | tuple[pl.DataFrame, Sums]:
+        """Mapped records as they wait, or as they are written."""
+        names = self.target.plan.target.names
+        if self.straight:
+            return records.select(names), sums
+        return packed(records.select(ROW, LINE, *names), is_tight=True)
 
     def _carried(self, amounts: pl.DataFrame) -> pl.DataFrame:
         """The amounts that the mapping carries, under the names of the target."""
@@ -175,7 +195,9 @@ class Conversion(list[_Work]):
         made.verdict.verdict = FOUND if made.findings.count(ERROR) else VALID
 
     def again(self, wanted: Flags) -> Iterator[pl.DataFrame]:
-        """The wanted ones of all records, in order; what does not wait has no key."""
+        """The wanted ones of all records, in order; what does not wait has no key. Raises AnewError."""
+        if self.straight:
+            raise AnewError
         for frame in self._waiting:
             yield frame.filter(pl.Series(wanted[frame[ROW].to_numpy() - 1]))
 
@@ -264,15 +286,16 @@ _NOTHING = _Work(0, 0, None, 0, Packed([], 0, []), None, None, (0, {}))
 
 
 def convert(
-    source: Input, used: dict[str | None, Layout], written: Dialect, targets: dict[str | None, Target], terms: Terms
-) -> tuple[list[Judgement[_Work]], dict[str | None, Conversion]]:
-    """Judge an input and map the nodes that have a target; the others are judged only."""
+    source: Input, used: dict[str | None, Layout], written: Dialect, targets: dict[str | None, Target], terms: Terms,
+    straight: Straight | None,
+) -> tuple[list[Judgement[_Work]], dict[str | None, Conversion]]:  # fmt: skip
+    """Judge an input and map the nodes that have a target; the others are judged only. Raises AnewError."""
     current: dict[str | None, Conversion] = {}
 
     def into(node: str | None) -> list[_Work]:
         if node not in targets:
             return []
-        current[node] = Conversion(targets[node], source, terms)
+        current[node] = Conversion(targets[node], source, written, terms, straight)
         return current[node]
 
     def work(batch: Batch, flagged: Flagged, amounts: pl.DataFrame, fine: Flags) -> _Work:

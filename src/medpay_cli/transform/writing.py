@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -28,10 +27,24 @@ def write(
 ) -> bool:
     """Publish the accepted records, and only if everything ties; False where groups of them are wrong."""
     conversions = [of for one in taken for of in one.conversions.values()]
+    result.records = {"in": 0, "out": 0, "rejected": 0, "left_out": 0}
+    if reading.straight and len(conversions) == 1 and conversions[0].straight:
+        one = conversions[0]
+        prove(result, taken, {one.target.node: (one.out, one.lost)})
+        result.parts = [reading.straight.finish(one.out.records)]
+        return True
+    return _written(result, taken, conversions, chosen, limit, beside, reading)
+
+
+def _written(
+    result: Transformation, taken: list[Taken], conversions: list[Conversion], chosen: Chosen, limit: Limit,
+    beside: Beside, reading: Binding,
+) -> bool:  # fmt: skip
+    """The same of records that wait."""
     balance = {of.target.node: (Conservation(), Conservation()) for of in conversions}
     names = {node: layout.names for node, layout in chosen.parts.items()}
-    result.records = {"in": 0, "out": 0, "rejected": 0, "left_out": 0}
-    written = as_wide(chosen.dialect, taken)
+    widths = [(one.dialect.name, of.width) for one in taken for of in one.conversions.values()]
+    written = publishing.as_wide(chosen.dialect, widths)
 
     def frames(node: str | None) -> Iterator[pl.DataFrame]:
         for of in conversions:
@@ -125,10 +138,3 @@ def _published_apart(
             prove()
 
     return publishing.publish_each(out, written, [1] * count, each, beside)
-
-
-def as_wide(dialect: Dialect, taken: list[Taken]) -> Dialect:
-    """In its own dialect a source keeps its width, where that has several."""
-    widths = [of.width or 0 for one in taken for of in one.conversions.values()]
-    same = all(one.dialect.name == dialect.name for one in taken)
-    return replace(dialect, widths=(max(widths),)) if same and all(widths) else dialect

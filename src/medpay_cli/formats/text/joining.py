@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import IO, BinaryIO, cast
 
 import numpy as np
 import polars as pl
@@ -16,7 +15,7 @@ from medpay_cli.formats import Names
 from medpay_cli.formats.cells import unshifted
 from medpay_cli.formats.text import writing
 from medpay_cli.formats.text.header import columns
-from medpay_cli.formats.text.writing import Chunks, Wrong
+from medpay_cli.formats.text.writing import Blocks, Chunks, Wrong
 
 MARK = "\ufeff"
 
@@ -28,7 +27,7 @@ def write(out: BinaryIO, dialect: Dialect, fields: Names, chunks: Chunks) -> Non
     absent = _absent(dialect)
     width = len(names) if dialect.header else max(dialect.widths)
 
-    def lines(frame: pl.DataFrame, before: int) -> pl.Series | bytes:
+    def lines(frame: pl.DataFrame, before: int) -> pl.Series | Blocks:
         plain = _plain(frame, names[:width], absent, dialect)
         if plain is not None:
             return plain
@@ -44,7 +43,7 @@ def write(out: BinaryIO, dialect: Dialect, fields: Names, chunks: Chunks) -> Non
     writing.write(out, dialect, names, chunks, lines, header)
 
 
-def _plain(frame: pl.DataFrame, names: tuple[str, ...], absent: str, dialect: Dialect) -> bytes | None:
+def _plain(frame: pl.DataFrame, names: tuple[str, ...], absent: str, dialect: Dialect) -> Blocks | None:
     """The lines of records, with their ends, as Polars writes them, four times as fast as cells are put together; None
     where it is not proven that every cell stands there as it is and reads back so.
 
@@ -57,20 +56,23 @@ def _plain(frame: pl.DataFrame, names: tuple[str, ...], absent: str, dialect: Di
     kept = frame.select(names)
     if not all(dtype == pl.String for dtype in kept.dtypes) or not _are_usual(frame, kept, absent, dialect):
         return None
-    out = io.BytesIO()
+    blocks = Blocks()
     kept.write_csv(
-        out, separator=dialect.delimiter, line_terminator=end, include_header=False, null_value=absent,
-        quote_style="never", batch_size=max(kept.height, 1),
+        cast("IO[bytes]", blocks), separator=dialect.delimiter, line_terminator=end, include_header=False,
+        null_value=absent, quote_style="never",
     )  # fmt: skip
-    block = out.getvalue()
-    raw = np.frombuffer(block, np.uint8)
     delimiters = len(names) - 1 + dialect.trailing_delimiter
     expected = {dialect.delimiter: delimiters * kept.height, "\n": kept.height, "\r": ends * kept.height, "\0": 0}
-    if any(characters.count(raw, ord(mark)) != times for mark, times in expected.items() if times):
+    raws = [np.frombuffer(block, np.uint8) for block in blocks]
+    if any(sum(characters.count(raw, ord(mark)) for raw in raws) != times for mark, times in expected.items() if times):
         return None
     unusual = [mark for mark, times in expected.items() if not times]
-    unusual += [dialect.quote, MARK] if dialect.quote else []
-    return None if any(mark.encode() in block for mark in unusual) else block
+    unusual += [dialect.quote] if dialect.quote else []
+    if any(mark.encode() in block for mark in unusual for block in blocks):
+        return None
+    # A mark of several bytes may stand in two blocks.
+    may_be_marked = dialect.quote and not all(block.isascii() for block in blocks)
+    return None if may_be_marked and MARK.encode() in b"".join(blocks) else blocks
 
 
 def _are_usual(frame: pl.DataFrame, kept: pl.DataFrame, absent: str, dialect: Dialect) -> bool:
