@@ -16,8 +16,8 @@ from medpay_cli.judging import NOT_JUDGED, Terms
 from medpay_cli.partners import Partner
 from medpay_cli.reports import Style
 from medpay_cli.transform import aside, told, writing
+from medpay_cli.transform.across import reject_across
 from medpay_cli.transform.binding import Binding
-from medpay_cli.transform.converting import reject_across
 from medpay_cli.transform.publishing import Limit
 from medpay_cli.transform.straight import AnewError, Straight
 from medpay_cli.transform.told import Other, Transformation

@@ -88,13 +88,18 @@ class Binding:
         targets = self._targets(source, parts, written)
         if is_first:
             self._stamp()
-        made, conversions = convert(source, parts, written, targets, terms, self._straight(targets))
+        made, conversions = convert(source, parts, written, targets, terms, self._straight(targets, written))
         return Taken(source, parts, written, made, conversions)
 
-    def _straight(self, targets: Mapping[str | None, Target]) -> Straight | None:
+    def _straight(self, targets: Mapping[str | None, Target], read: Dialect) -> Straight | None:
         """Where one file of one kind of records is written as they come."""
-        is_one = len(targets) == 1 and self.target is not None and not self.target.members
-        return self.straight if is_one and not (self.seal or self.after or self.mapping.apart) else None
+        chosen = self.target
+        if self.straight is None or chosen is None or len(targets) != 1 or chosen.members:
+            return None
+        if self.seal or self.after or self.mapping.apart:
+            return None
+        names = {node: layout.names for node, layout in chosen.parts.items()}
+        return self.straight.form(chosen.dialect, names, read)
 
     def _stamp(self) -> None:
         """What control lines, names and a manifest say beside totals. Raises MedpayError where it is not given, or too

@@ -7,9 +7,8 @@ not, are taken anew from what goes there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,16 +22,17 @@ from medpay_cli.fingerprints import Flags, Words
 from medpay_cli.formats import LINE, ROW, Batch, LineKind, lines
 from medpay_cli.formats.archive import Input
 from medpay_cli.frames import Frames, Packed, packed
-from medpay_cli.judging import FOUND, NOT_JUDGED, REPEATED, VALID, Desk, Judged, Judgement, Measure, Terms
+from medpay_cli.judging import FOUND, NOT_JUDGED, REPEATED, VALID, Desk, Judged, Judgement, Terms
 from medpay_cli.layouts import Layout
 from medpay_cli.mappings.plans import Plan
-from medpay_cli.repeats import CANDIDATE_ROW, MARK, Candidates, Keys, Times
+from medpay_cli.repeats import Keys, Times
+from medpay_cli.transform import proven
+from medpay_cli.transform.balance import Conservation, Sums, summed, sums_of
 from medpay_cli.transform.joining import Partners
 from medpay_cli.transform.mapped import mapped
 from medpay_cli.transform.straight import AnewError, Straight
 
 UNFILLED = "M102"
-Sums = dict[str, Decimal]
 
 
 @dataclass(frozen=True)
@@ -44,19 +44,6 @@ class Target:
     node: str | None
     dialect: Dialect
     partners: tuple[Partners, ...] = ()
-
-
-@dataclass
-class Conservation:
-    """Records and sums of amounts: everything that came in went out, was rejected, or was left out."""
-
-    records: int = 0
-    sums: Sums = field(default_factory=dict)
-
-    def add(self, records: int, sums: Sums) -> None:
-        """Some more."""
-        self.records += records
-        self.sums = {name: money.total((self.sums.get(name), sums.get(name))) for name in {**self.sums, **sums}}
 
 
 @dataclass(frozen=True)
@@ -81,12 +68,12 @@ class Conversion(list[_Work]):
     A list only in that batches are appended to it.
     """
 
-    def __init__(self, target: Target, source: Input, read: Dialect, terms: Terms, straight: Straight | None) -> None:
+    def __init__(self, target: Target, source: Input, terms: Terms, straight: Straight | None) -> None:
         super().__init__()
         self.target = target
         self.straight = straight
         if straight:
-            straight.begin(target.dialect, {target.node: target.plan.target.names}, target.node, read.name)
+            straight.begin(target.node)
         self._waiting, self._left_out = Frames(), Frames()
         self._records = self._lines = self.unfit = 0
         self.width: int | None = None
@@ -96,7 +83,7 @@ class Conversion(list[_Work]):
         self.desk: Desk[None] | None = None
         if not target.plan.is_identity:
             on = replace(terms, tick=lambda _: None)
-            self.desk = Desk(Measure.of(target.plan.target, on), on, lambda *_: None)
+            self.desk = Desk(proven.measure(target.plan, on), on, lambda *_: None)
             names = {target.node: target.plan.target.names}
             self.desk.begin(source, target.dialect, names, target.node, self.again)
 
@@ -128,9 +115,9 @@ class Conversion(list[_Work]):
         accepted = text if is_fine.all() else text.filter(pl.Series(is_fine))
         carried = self._carried(amounts)
         if self.desk is None:
-            lost = _of(carried, pl.Series(~is_fine))
+            lost = sums_of(carried, pl.Series(~is_fine))
             gone = (batch.records - accepted.height, lost)
-            sums = money.sums(carried) if accepted is text else _of(carried, pl.Series(is_fine))
+            sums = money.sums(carried) if accepted is text else sums_of(carried, pl.Series(is_fine))
             kept = self._kept(accepted, sums)
             return _Work(batch.records, batch.lines, batch.width, unfit, kept, None, None, gone)
         within = replace(batch, node=self.target.node, sifted=None)
@@ -138,8 +125,7 @@ class Conversion(list[_Work]):
         judged = _wanted(self.desk.work(made.batch), batch, made.left_out)
         sums = {name: money.total((whole, -judged.rejected_totals[name])) for name, whole in judged.totals.items()}
         rows = made.batch.text[ROW]
-        is_left = text[ROW].is_in(made.left_out.implode())
-        is_lost = ~is_left if rows.is_empty() else ~(is_left | text[ROW].is_in(rows.implode()))
+        is_left, is_lost = _parted(text[ROW], made.left_out, rows)
         return _Work(
             batch.records,
             batch.lines,
@@ -148,7 +134,7 @@ class Conversion(list[_Work]):
             self._kept(made.batch.text, sums),
             made.batch,
             judged,
-            (batch.records - rows.len() - made.left_out.len(), _of(carried, is_lost)),
+            (batch.records - rows.len() - made.left_out.len(), sums_of(carried, is_lost)),
             packed(text.select(ROW).hstack(carried.get_columns()).filter(is_left), is_tight=True)
             if made.left_out.len()
             else None,
@@ -256,13 +242,17 @@ class Conversion(list[_Work]):
             out.add(kept.height, money.sums(kept.select(amounts)))
             if kept.height < frame.height:
                 others = frame.filter(pl.Series(is_gone))
-                rejected.add(others.height, _summed(others, layout, (*self.target.plan.carried,)))
+                rejected.add(others.height, summed(others, layout, (*self.target.plan.carried,)))
             yield kept.select(layout.names)
 
 
-def _of(amounts: pl.DataFrame, chosen: pl.Series) -> Sums:
-    """The sums of the chosen records; a frame without columns has no rows either."""
-    return money.sums(amounts.filter(chosen)) if amounts.width else {}
+def _parted(rows: pl.Series, left_out: pl.Series, mapped: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Which records the mapping does not want, and which never came so far."""
+    if len(mapped) == len(rows):
+        nothing = pl.repeat(value=False, n=len(rows), eager=True)
+        return nothing, nothing
+    is_left = rows.is_in(left_out.implode())
+    return is_left, ~is_left if mapped.is_empty() else ~(is_left | rows.is_in(mapped.implode()))
 
 
 def _wanted(judged: Judged[None], batch: Batch, left_out: pl.Series) -> Judged[None]:
@@ -272,14 +262,6 @@ def _wanted(judged: Judged[None], batch: Batch, left_out: pl.Series) -> Judged[N
     places = np.flatnonzero(batch.kinds == LineKind.RECORD)[left_out.to_numpy() - 1]
     judged.kinds[places] = LineKind.RECORD
     return replace(judged, rejected=judged.rejected - left_out.len())
-
-
-def _summed(frame: pl.DataFrame, layout: Layout, names: tuple[str, ...]) -> Sums:
-    """The sums of amounts, read from the text that is written."""
-    fields = [one for one in layout.money if one.name in names]
-    return money.sums(
-        frame.select(money.amount(pl.col(one.name), one.digits, one.scale).alias(one.name) for one in fields)
-    )
 
 
 _NOTHING = _Work(0, 0, None, 0, Packed([], 0, []), None, None, (0, {}))
@@ -295,7 +277,7 @@ def convert(
     def into(node: str | None) -> list[_Work]:
         if node not in targets:
             return []
-        current[node] = Conversion(targets[node], source, written, terms, straight)
+        current[node] = Conversion(targets[node], source, terms, straight)
         return current[node]
 
     def work(batch: Batch, flagged: Flagged, amounts: pl.DataFrame, fine: Flags) -> _Work:
@@ -308,29 +290,3 @@ def convert(
         if one.verdict.node in current:
             current[one.verdict.node].close(one)
     return made, current
-
-
-def reject_across(conversions: Sequence[Conversion]) -> None:
-    """Reject every record whose key stands in several inputs: each of them alone has it only once."""
-    key = conversions[0].target.plan.target.key if len(conversions) > 1 else ()
-    if not key:
-        return
-    keys = Keys(key)
-    for one in conversions:
-        keys.add(one.fingerprints(keys))
-    found = keys.repeated()
-    if found is None:
-        return
-    wanted, marks = keys.candidates(found)
-    gathered, at, before = Candidates(key), 0, 0
-    for one in conversions:
-        gathered.begin(one.came)
-        for frame in one.again(wanted[before : before + one.came]):
-            here = pl.Series(MARK, marks[at : at + frame.height])
-            gathered.add(frame.select(pl.col(ROW).alias(CANDIDATE_ROW), here, *key))
-            at += frame.height
-        before += one.came
-    for one, times in zip(conversions, gathered.times(), strict=True):
-        newly = (times[1:] > 1) & ~one.rejected
-        if newly.any():
-            one.reject(newly, times[1:])

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from medpay_cli import money
 from medpay_cli.errors import InternalError
+from medpay_cli.transform.balance import Conservation
 from medpay_cli.transform.binding import Taken
-from medpay_cli.transform.converting import Conservation
 from medpay_cli.transform.told import Amount, Transformation
 
 # By node of the target: what is written of its records, and what is rejected.

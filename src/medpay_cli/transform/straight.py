@@ -47,10 +47,15 @@ class Straight:
     def __exit__(self, *_: object) -> None:
         self.drop()
 
-    def begin(self, written: Dialect, names: formats.Names, node: str | None, source: str) -> None:
-        """Begin with the first record, anew where some were written; `source` is the dialect that is read."""
+    def form(self, written: Dialect, names: formats.Names, read: Dialect) -> Straight:
+        """How records are written, and how those are that are read."""
+        self._written, self._names, self._read = written, names, read
+        return self
+
+    def begin(self, node: str | None) -> None:
+        """Begin with the first record of a node, anew where some were written."""
         self.drop()
-        self._form, self._names, self._node, self._source = written, names, node, source
+        self._node = node
         self._width: int | None = None
         self._is_open = True
 
@@ -89,7 +94,7 @@ class Straight:
 
     def _start(self, width: int | None) -> None:
         self._width = width
-        self._pen = _Pen(self._out, as_wide(self._form, [(self._source, width)]), self._names, self._node)
+        self._pen = _Pen(self._out, as_wide(self._written, [(self._read.name, width)]), self._names, self._node)
 
 
 class _Pen(Thread):

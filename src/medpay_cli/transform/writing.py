@@ -15,8 +15,9 @@ from medpay_cli.errors import MedpayError
 from medpay_cli.findings import ERROR
 from medpay_cli.judging import Terms
 from medpay_cli.transform import grouping, nesting, publishing
+from medpay_cli.transform.balance import Conservation
 from medpay_cli.transform.binding import Binding, Chosen, Taken
-from medpay_cli.transform.converting import Conservation, Conversion, Target
+from medpay_cli.transform.converting import Conversion, Target
 from medpay_cli.transform.proving import prove
 from medpay_cli.transform.publishing import Beside, Content, Limit, Part
 from medpay_cli.transform.told import Transformation, outcome
