@@ -24,9 +24,9 @@ def measure(plan: Plan, terms: Terms) -> Measure:
         for one in plan.target.fields
         if one.name in copied and _alike(source[str(copied[one.name])], one) and _stops(codes.get(one.name, ()), terms)
     }
-    # Two records with the same key had the same one in the source.
-    is_unique = bool(plan.source.key) and _stops((REPEATED,), terms) and set(plan.target.key) <= copied.keys()
-    is_unique &= set(plan.source.key) <= {copied.get(name) for name in plan.target.key}
+    # Two records with the same key would have the same one in the source, too.
+    is_unique = bool(plan.source.key) and set(plan.source.key) <= {copied.get(name) for name in plan.target.key}
+    is_unique = is_unique and _stops((REPEATED,), terms)
     return replace(
         made,
         usual=tuple(check for check in made.usual if check.field.name not in proven),
