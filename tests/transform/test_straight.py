@@ -83,15 +83,45 @@ def test_records_that_go_straight_are_written_as_those_that_wait(tmp_path, ends,
 
 
 @pytest.mark.parametrize("options", [
-    ("--accepted-only",), ("--split-rows", 1), ("--split-size", "1K"), ("bills.csv", "--to-dialect", "csv"),
+    ("--accepted-only",), ("--split-rows", 1), ("--split-size", "1K"),
 ])  # fmt: skip
 def test_records_wait_where_only_the_end_shows_which_go_where(tmp_path, ends, options):
-    folder(tmp_path, "B1,门诊,甲,1,1,1,1\n")
-    (tmp_path / "more.csv").write_text(HEADER + "B9,门诊,甲,1,1,2,1\n", encoding="utf-8")
-    words = [tmp_path / one if one == "bills.csv" else one for one in options]
-    mapping = ("--mapping", tmp_path / "mapping.toml")
-    assert medpay("transform", tmp_path / "more.csv", *words, *mapping, "-o", tmp_path / "out.csv").exit_code == 0
-    assert ends == []
+    assert (transformed(folder(tmp_path), *options).exit_code, ends) == (0, [])
+
+
+def test_several_inputs_go_straight_one_behind_the_other(tmp_path, ends):
+    for name, first in (("a", 0), ("b", 150_000), ("c", 300_000)):
+        lines = (f"S{row:08}\tM{row}\tP\t1.00\t0.00\t0.00\t0\n" for row in range(first, first + 150_000))
+        (tmp_path / f"{name}.txt").write_text("".join(lines), encoding="utf-8")
+    inputs = [tmp_path / f"{name}.txt" for name in "abc"]
+    answer = medpay("transform", *inputs, "-o", tmp_path / "out.txt", *UPLOAD, "--format", "json")
+    assert (answer.exit_code, ends) == (0, ["published"])
+    assert (tmp_path / "out.txt").read_bytes() == b"".join(path.read_bytes() for path in inputs)
+    assert answer.json["records"] == {"in": 450_000, "out": 450_000, "rejected": 0, "left_out": 0}
+    assert {one["column"]: one["out"] for one in answer.json["amounts"]}["medfee_sumamt"] == "450000.00"
+
+
+@pytest.mark.parametrize("mapping", ["mapping.toml", "identity"])
+def test_a_key_that_stands_in_two_inputs_has_everything_done_anew(tmp_path, ends, mapping):
+    folder(tmp_path, "B1,门诊,甲,1,1,1,1\nB2,门诊,甲,1,1,1,1\n")
+    (tmp_path / "more.csv").write_text(HEADER + "B3,门诊,甲,1,1,2,1\nB2,门诊,甲,1,1,2,1\n", encoding="utf-8")
+    answer = medpay(
+        "transform", tmp_path / "more.csv", tmp_path / "bills.csv", "--mapping",
+        tmp_path / mapping if mapping != "identity" else mapping, "-o", tmp_path / "claims.csv", "--format", "json",
+        "--dialect", f"csv:{tmp_path / 'bill.json'}",
+    )  # fmt: skip
+    found = [
+        (one["code"], one["file"], one["row"]) for end in ("source", "target") for one in answer.json[end]["findings"]
+    ]
+    assert found == [("B101", str(tmp_path / "more.csv"), 2), ("B101", str(tmp_path / "bills.csv"), 2)]
+    assert (answer.exit_code, ends, "claims.csv" in names(tmp_path)) == (1, ["_DroppedError"], False)
+
+
+def test_a_fault_in_the_first_of_two_inputs_leaves_nothing_behind(tmp_path, ends):
+    (tmp_path / "a.txt").write_text(ledger(3, last="1.005"), encoding="utf-8")
+    (tmp_path / "b.txt").write_text(ledger(300_000).replace("S", "T"), encoding="utf-8")
+    words = ("transform", tmp_path / "a.txt", tmp_path / "b.txt", "-o", tmp_path / "out.txt", *UPLOAD)
+    assert (medpay(*words).exit_code, ends, names(tmp_path)) == (1, [], {"a.txt", "b.txt"})
 
 
 def test_a_device_is_given_nothing_before_all_is_judged(tmp_path, ends):

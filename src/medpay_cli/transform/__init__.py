@@ -65,9 +65,8 @@ def transform(
     inputs = [one for path in paths for one in opened(Source.parse(path))]
     reading = Binding(used, out, layout, dialect, to_dialect, given or {}, held, partner, batch_no, others=others or {})
     # What is left out, and how large a part is, shows in the end only; a device has no place where nobody sees it.
-    is_simple = len(inputs) == 1 and not accepted_only and limit in (None, Limit()) and not files.is_device(out)
-    if is_simple:
-        with contextlib.suppress(AnewError), Straight(out) as straight:
+    if not accepted_only and limit in (None, Limit()) and not files.is_device(out):
+        with contextlib.suppress(AnewError), Straight(out, len(inputs)) as straight:
             return _transformed(replace(reading, straight=straight), inputs, paths, limit, style, accepted_only)
     return _transformed(reading, inputs, paths, limit, style, accepted_only)
 

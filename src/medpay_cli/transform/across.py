@@ -12,7 +12,10 @@ from medpay_cli.transform.converting import Conversion
 
 
 def reject_across(conversions: Sequence[Conversion]) -> None:
-    """Reject every record whose key stands in several inputs."""
+    """Reject every record whose key stands in several inputs. Raises AnewError where they do not wait."""
+    if conversions[0].straight:
+        conversions[0].straight.check_keys()
+        return
     key = conversions[0].target.plan.target.key if len(conversions) > 1 else ()
     if not key:
         return

@@ -67,7 +67,7 @@ class Binding:
     after: Target | None = None
     # Other inputs, by what the mapping calls them.
     others: Mapping[str, str] = field(default_factory=dict)
-    # Where the only input may go, if nothing has to be known before of what is written.
+    # Where all inputs may go, if nothing has to be known before of what is written.
     straight: Straight | None = None
 
     def read(self, source: Input, broken: ReadError | None) -> Taken:
@@ -92,14 +92,19 @@ class Binding:
         return Taken(source, parts, written, made, conversions)
 
     def _straight(self, targets: Mapping[str | None, Target], read: Dialect) -> Straight | None:
-        """Where one file of one kind of records is written as they come."""
+        """Where one file of one kind of records is written as they come. Raises AnewError where only some inputs are
+        such."""
         chosen = self.target
-        if self.straight is None or chosen is None or len(targets) != 1 or chosen.members:
+        is_one = len(targets) == 1 and chosen is not None and not chosen.members
+        if self.straight is None or chosen is None:
             return None
-        if self.seal or self.after or self.mapping.apart:
+        if not is_one or self.seal or self.after or self.mapping.apart:
+            self.straight.refuse()
+            self.straight = None
             return None
         names = {node: layout.names for node, layout in chosen.parts.items()}
-        return self.straight.form(chosen.dialect, names, read)
+        key = next(iter(targets.values())).plan.target.key
+        return self.straight.form(chosen.dialect, names, key, read)
 
     def _stamp(self) -> None:
         """What control lines, names and a manifest say beside totals. Raises MedpayError where it is not given, or too

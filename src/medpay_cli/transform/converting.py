@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -46,16 +46,25 @@ class Target:
     partners: tuple[Partners, ...] = ()
 
 
+class _Straight(NamedTuple):
+    """Records as they are written, the sums of their amounts, and fingerprints of their keys where those are held
+    against other inputs."""
+
+    records: pl.DataFrame
+    sums: Sums
+    words: Words | None
+
+
 @dataclass(frozen=True)
 class _Work:
-    """What came of a batch: the mapped records, packed or with their sums, and how they were judged; what never came so
-    far, and the amounts of those that the mapping does not want."""
+    """What came of a batch: the mapped records, packed or as they are written, and how they were judged; what never
+    came so far, and the amounts of those that the mapping does not want."""
 
     records: int
     lines: int
     width: int | None
     unfit: int
-    mapped: Packed | tuple[pl.DataFrame, Sums]
+    mapped: Packed | _Straight
     batch: Batch | None
     judged: Judged[None] | None
     lost: tuple[int, Sums]
@@ -92,8 +101,10 @@ class Conversion(list[_Work]):
         if isinstance(work.mapped, Packed):
             self._waiting.put(work.mapped, {ROW: self._records, LINE: self._lines})
         elif self.straight:
-            frame, sums = work.mapped
+            frame, sums, words = work.mapped
             self.out.add(frame.height, sums)
+            if self.straight.keys and words is not None:
+                self.straight.keys.add(words)
             if work.lost[0] or (work.judged and work.judged.rejected):
                 self.straight.drop()  # nothing will be written
             self.straight.take(frame, work.width)
@@ -140,11 +151,12 @@ class Conversion(list[_Work]):
             else None,
         )
 
-    def _kept(self, records: pl.DataFrame, sums: Sums) -> Packed | tuple[pl.DataFrame, Sums]:
+    def _kept(self, records: pl.DataFrame, sums: Sums) -> Packed | _Straight:
         """Mapped records as they wait, or as they are written."""
         names = self.target.plan.target.names
         if self.straight:
-            return records.select(names), sums
+            keys = self.straight.keys
+            return _Straight(records.select(names), sums, keys.fingerprints(records) if keys else None)
         return packed(records.select(ROW, LINE, *names), is_tight=True)
 
     def _carried(self, amounts: pl.DataFrame) -> pl.DataFrame:

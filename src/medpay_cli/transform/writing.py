@@ -29,10 +29,13 @@ def write(
     """Publish the accepted records, and only if everything ties; False where groups of them are wrong."""
     conversions = [of for one in taken for of in one.conversions.values()]
     result.records = {"in": 0, "out": 0, "rejected": 0, "left_out": 0}
-    if reading.straight and len(conversions) == 1 and conversions[0].straight:
-        one = conversions[0]
-        prove(result, taken, {one.target.node: (one.out, one.lost)})
-        result.parts = [reading.straight.finish(one.out.records)]
+    if reading.straight and conversions:
+        out, rejected = Conservation(), Conservation()
+        for one in conversions:
+            out.add(one.out.records, one.out.sums)
+            rejected.add(one.lost.records, one.lost.sums)
+        prove(result, taken, {conversions[0].target.node: (out, rejected)})
+        result.parts = [reading.straight.finish(out.records)]
         return True
     return _written(result, taken, conversions, chosen, limit, beside, reading)
 
