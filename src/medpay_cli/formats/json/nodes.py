@@ -164,6 +164,11 @@ class Records:
         """What was found between messages."""
         self._taken[self._dialect.parts[0].name].rows.faults.append(fault)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether some batch is full."""
+        return bool(self._ready)
+
     def ready(self) -> Iterator[Callable[[], Batch]]:
         """Tasks for the batches that are full."""
         while self._ready:
@@ -243,9 +248,8 @@ class Records:
         if twice is not None:
             raise _structure(record.path + pointer(twice), "2", "<= 1")
         record.cells = cells = dict(found)
-        for key, value in found.items():
-            if key in step.names and type(value) in TEXTS:
-                continue
+        for key in [key for key, value in found.items() if type(value) not in TEXTS or key not in step.names]:
+            value = found[key]
             del cells[key]
             if key in step.steps:
                 continue
