@@ -131,8 +131,9 @@ class Conversion(list[_Work]):
             sums = money.sums(carried) if accepted is text else sums_of(carried, pl.Series(is_fine))
             kept = self._kept(accepted, sums)
             return _Work(batch.records, batch.lines, batch.width, unfit, kept, None, None, gone)
+        typed = amounts if accepted is text else None
         within = replace(batch, node=self.target.node, sifted=None)
-        made = mapped(self.target.plan, within, accepted, self.target.partners)
+        made = mapped(self.target.plan, within, accepted, self.target.partners, typed)
         judged = _wanted(self.desk.work(made.batch), batch, made.left_out)
         sums = {name: money.total((whole, -judged.rejected_totals[name])) for name, whole in judged.totals.items()}
         rows = made.batch.text[ROW]
