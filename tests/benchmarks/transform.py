@@ -113,14 +113,15 @@ def messages(asked):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--records", type=int, default=1_000_000)
-    parser.add_argument("--lists", type=int, default=20_000)
+    parser.add_argument("--lists", type=int, default=20_000, help="0 leaves messages out.")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=FOLDER / "transform")
     parser.add_argument("--keep", action="store_true", help="Put the tables into docs/performance.json.")
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     tables(asked)
-    messages(asked)
+    if asked.lists:
+        messages(asked)
 
 
 if __name__ == "__main__":

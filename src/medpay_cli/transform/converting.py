@@ -27,7 +27,7 @@ from medpay_cli.layouts import Layout
 from medpay_cli.mappings.plans import Plan
 from medpay_cli.repeats import Keys, Times
 from medpay_cli.transform import proven
-from medpay_cli.transform.balance import Conservation, Sums, summed, sums_of
+from medpay_cli.transform.balance import Conservation, Sums, summed, sums_of, written_sums
 from medpay_cli.transform.joining import Partners
 from medpay_cli.transform.mapped import mapped
 from medpay_cli.transform.straight import AnewError, Straight
@@ -128,12 +128,11 @@ class Conversion(list[_Work]):
         if self.desk is None:
             lost = sums_of(carried, pl.Series(~is_fine))
             gone = (batch.records - accepted.height, lost)
-            sums = money.sums(carried) if accepted is text else sums_of(carried, pl.Series(is_fine))
-            kept = self._kept(accepted, sums)
+            # Of the text that goes out: what came in was summed up as the reader parsed it.
+            kept = self._kept(accepted, written_sums(accepted, self.target.plan.target) if self.straight else {})
             return _Work(batch.records, batch.lines, batch.width, unfit, kept, None, None, gone)
-        typed = amounts if accepted is text else None
         within = replace(batch, node=self.target.node, sifted=None)
-        made = mapped(self.target.plan, within, accepted, self.target.partners, typed)
+        made = mapped(self.target.plan, within, accepted, self.target.partners)
         judged = _wanted(self.desk.work(made.batch), batch, made.left_out)
         sums = {name: money.total((whole, -judged.rejected_totals[name])) for name, whole in judged.totals.items()}
         rows = made.batch.text[ROW]
@@ -250,9 +249,7 @@ class Conversion(list[_Work]):
         for frame in self._waiting:
             is_gone = gone[frame[ROW].to_numpy() - 1]
             kept = frame.filter(pl.Series(~is_gone)) if is_gone.any() else frame
-            # These have passed the grammar of every amount, so that a plain cast loses nothing; it raises if not.
-            amounts = (pl.col(one.name).cast(pl.Decimal(38, one.scale)) for one in layout.money)
-            out.add(kept.height, money.sums(kept.select(amounts)))
+            out.add(kept.height, written_sums(kept, layout))
             if kept.height < frame.height:
                 others = frame.filter(pl.Series(is_gone))
                 rejected.add(others.height, summed(others, layout, (*self.target.plan.carried,)))

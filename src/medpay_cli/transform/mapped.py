@@ -28,15 +28,8 @@ class Mapped:
     left_out: pl.Series
 
 
-def mapped(
-    plan: Plan,
-    batch: Batch,
-    accepted: pl.DataFrame,
-    partners: Sequence[Partners] = (),
-    amounts: pl.DataFrame | None = None,
-) -> Mapped:
-    """Map the accepted records of a batch, whose `amounts` may be typed already, each with what its partners in other
-    inputs hold."""
+def mapped(plan: Plan, batch: Batch, accepted: pl.DataFrame, partners: Sequence[Partners] = ()) -> Mapped:
+    """Map the accepted records of a batch, each with what its partners in other inputs hold."""
     wanted = _chosen(plan, accepted) if not plan.where_joins else accepted
     alone: list[pl.DataFrame] = []
     for partner in partners:
@@ -47,7 +40,7 @@ def mapped(
         alone = [one.filter(pl.col("row").is_in(wanted[ROW].implode())) for one in alone]
     is_all = wanted.height == accepted.height
     left_out = accepted[ROW].clear() if is_all else accepted[ROW].filter(~accepted[ROW].is_in(wanted[ROW].implode()))
-    typed = _typed(plan, wanted, amounts if wanted is accepted else None)
+    typed = _typed(plan, wanted)
     cells = [_cells(column, wanted, typed) for column in plan.columns]
     text = pl.DataFrame([wanted[ROW], wanted[LINE], *cells])
     faults = [_unmapped(column, wanted, cell, plan) for column, cell in zip(plan.columns, cells, strict=True)]
@@ -95,16 +88,13 @@ def _joined(plan: Plan, partners: Partners, wanted: pl.DataFrame) -> tuple[pl.Da
     return wanted, made
 
 
-def _typed(plan: Plan, accepted: pl.DataFrame, amounts: pl.DataFrame | None = None) -> pl.DataFrame:
-    """The fields that are reckoned with, amounts as Decimal: these records have passed the grammar of each. Those that
-    are `amounts` of the same records already are not cast again."""
+def _typed(plan: Plan, accepted: pl.DataFrame) -> pl.DataFrame:
+    """The fields that are reckoned with, amounts as Decimal: these records have passed the grammar of each."""
     formulas = [one.formula for one in plan.columns if one.formula and not one.copied]
     keys = [made for one in plan.joins for made in one.by.values()]
     fields = {name for one in (*formulas, *keys, plan.where) if one for name in one.fields}
     kinds = plan.kinds
-    ready = {one.name: one for one in amounts} if amounts is not None else {}
-    columns = {name: ready.get(name, accepted[name]) for name in accepted.columns if name in fields}
-    return pl.DataFrame([column.cast(typed_as(kinds[name])) for name, column in columns.items()])
+    return accepted.select(pl.col(name).cast(typed_as(kinds[name])) for name in accepted.columns if name in fields)
 
 
 def _cells(column: Column, wanted: pl.DataFrame, typed: pl.DataFrame) -> pl.Series:
