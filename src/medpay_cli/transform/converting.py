@@ -128,7 +128,7 @@ class Conversion(list[_Work]):
         if self.desk is None:
             lost = sums_of(carried, pl.Series(~is_fine))
             gone = (batch.records - accepted.height, lost)
-            # Of the text that goes out: what came in was summed up as the reader parsed it.
+            # Read anew from the text that goes out, whatever the reader made of what came in.
             kept = self._kept(accepted, written_sums(accepted, self.target.plan.target) if self.straight else {})
             return _Work(batch.records, batch.lines, batch.width, unfit, kept, None, None, gone)
         within = replace(batch, node=self.target.node, sifted=None)
