@@ -49,13 +49,13 @@ def test_a_clean_file_is_written_while_it_is_read(tmp_path, ends):
 
 
 def test_a_fault_in_the_last_of_many_records_leaves_nothing_behind(tmp_path, ends):
-    (tmp_path / "in.txt").write_text(ledger(250_000, last="1.005"), encoding="utf-8")
+    (tmp_path / "in.txt").write_text(ledger(700_000, last="1.005"), encoding="utf-8")
     assert medpay("transform", tmp_path / "in.txt", "-o", tmp_path / "out.txt", *UPLOAD).exit_code == 1
     assert (names(tmp_path), ends) == ({"in.txt"}, ["_DroppedError"])
 
 
 def test_what_stood_at_the_target_stays_where_the_last_record_is_wrong(tmp_path):
-    (tmp_path / "in.txt").write_text(ledger(250_000, last="1.005"), encoding="utf-8")
+    (tmp_path / "in.txt").write_text(ledger(700_000, last="1.005"), encoding="utf-8")
     (tmp_path / "out.txt").write_text("old", encoding="utf-8")
     assert medpay("transform", tmp_path / "in.txt", "-o", tmp_path / "out.txt", *UPLOAD).exit_code == 1
     assert ((tmp_path / "out.txt").read_text(encoding="utf-8"), names(tmp_path)) == ("old", {"in.txt", "out.txt"})
