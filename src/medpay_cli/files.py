@@ -138,7 +138,7 @@ def check_targets(targets: Iterable[Path], inputs: Iterable[str] = ()) -> None:
     """
     taken = {_identity(Path(Source.parse(text).path)) for text in inputs if text != "-"}
     for path in targets:
-        if not _is_device(path):
+        if not is_device(path):
             if taken & {_identity(path), _identity(path.parent)}:
                 raise MedpayError("same_file", path=path)
             if not path.parent.is_dir():
@@ -183,7 +183,7 @@ class _Output:
 
     @classmethod
     def of(cls, path: Path) -> _Output:
-        if _is_device(path):
+        if is_device(path):
             return cls(cast("BinaryIO", io.BufferedWriter(_Named(os.open(path, os.O_WRONLY), path))), path, None)
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -220,7 +220,8 @@ class _Output:
             self.part.unlink(missing_ok=True)
 
 
-def _is_device(path: Path) -> bool:
+def is_device(path: Path) -> bool:
+    """Whether it is written as it is, with no other place in the meantime."""
     try:
         return stat.S_ISCHR(path.stat().st_mode)
     except OSError:

@@ -33,9 +33,9 @@ def tables(wanted):
 
 
 def order(item):
-    """Validate before reconcile, small before large."""
+    """Validate before transform before reconcile, small before large."""
     work, records, *differences = item[0].split("-")
-    return work != "validate", int(records), *differences
+    return ("validate", "transform", "reconcile").index(work), int(records), *differences
 
 
 def page(name):

@@ -89,6 +89,26 @@ def test_a_disk_that_fills_up_is_7_and_the_target_stays_as_it_was(tmp_path, smal
     assert contents(small_disk) == ({} if before is None else {file: before})
 
 
+@pytest.mark.parametrize("before", [None, OLD], ids=["absent", "old"])
+@pytest.mark.parametrize("suffix", ["txt", "parquet"])
+def test_a_disk_that_fills_up_is_7_and_the_target_of_a_transform_stays_as_it_was(tmp_path, small_disk, suffix, before):
+    source, target = tmp_path / "in.txt", small_disk / f"T.{suffix}"
+    source.write_bytes(ledger(RECORDS))
+    if before is not None:
+        target.write_bytes(before)
+    filled(small_disk, 8_192)
+    refused(medpay("transform", source, *UPLOAD, "--mapping", "identity", "-o", target), 7, target)
+    (small_disk / "filler").unlink()
+    assert contents(small_disk) == ({} if before is None else {target.name: before})
+
+
+def test_a_disk_that_fills_up_is_no_matter_where_nothing_is_to_be_written(tmp_path, small_disk):
+    source, target = tmp_path / "in.txt", small_disk / "T"
+    source.write_bytes(ledger(RECORDS) + ledger(1, every=1, first=RECORDS))
+    answer = medpay("transform", source, *UPLOAD, "--mapping", "identity", "-o", target)
+    assert (answer.exit_code, answer.err, contents(small_disk)) == (1, "", {})
+
+
 DIFFERENCES = ("differences.csv", "differences.parquet", "report.html", "report.xlsx", "summary.json")
 
 

@@ -9,7 +9,7 @@ import pytest
 from text_files import dialect, seen, written
 
 from medpay_cli.errors import MedpayError
-from medpay_cli.formats.text import writing
+from medpay_cli.formats.text import joining, writing
 
 BARS = 'format = "delimited"\ndelimiter = "|"\n'
 QUOTED = 'format = "delimited"\ndelimiter = ","\nquote = \'"\'\n'
@@ -186,3 +186,39 @@ def test_a_header_may_end_in_a_delimiter_where_the_dialect_says_so(folder):
     how = dialect(folder, BARS + "header = true\ntrailing_delimiter = true\n")
     assert seen(folder, how, content).records == [ONE, ONE]
     assert seen(folder, how, content.replace(b"amt|\n", b"amt\n")).records == [ONE, ONE]
+
+
+NASTY = (
+    None, "", "x", "a|b", "a,b", "||", "|@|", 'say "x"', "1\n2", "1\r\n2", "\r", "\0", "\ufeff", "\ufeffa", "null", "-",
+    " a ", "张三", "€", "😀", "\u2028", "\x1f", "x" * 200,
+)  # fmt: skip
+BODIES = (
+    BARS, QUOTED, PAIRS, BARS + 'nulls = ["null", "-"]\n', QUOTED + 'nulls = ["null", "-"]\n',
+    BARS + 'line_end = "\\r\\n"\n', QUOTED + 'line_end = "\\r\\n"\n', BARS + "trailing_delimiter = true\n",
+    BARS + 'encoding = "gb18030"\n', BARS + 'encoding = "gbk"\n', BARS + 'encoding = "utf-16-le"\n',
+    BARS + "[limits]\nfield = 150\n", BARS + "[limits]\nline = 150\n",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_lines_as_polars_writes_them_are_those_that_are_put_together_of_cells(folder, body, monkeypatch):
+    how = dialect(folder, body)
+
+    def outcome(cell):
+        try:
+            return written(how, [ONE, ("2", cell, "y", cell), ("3", "z", cell, None)])
+        except MedpayError as err:
+            return str(err)
+
+    fast = [outcome(cell) for cell in NASTY]
+    monkeypatch.setattr(joining, "_plain", lambda *_: None)
+    assert fast == [outcome(cell) for cell in NASTY]
+
+
+@pytest.mark.parametrize(("body", "expected"), [
+    (BARS, b"1||x|1.50\n"), (QUOTED, b"1,,x,1.50\n"), (BARS + 'line_end = "\\r\\n"\n', b"1||x|1.50\r\n"),
+    (BARS + "trailing_delimiter = true\n", b"1||x|1.50|\n"), (BARS + 'nulls = ["-"]\n', b"1|-|x|1.50\n"),
+])  # fmt: skip
+def test_lines_without_anything_unusual_are_not_put_together_of_cells(folder, body, expected, monkeypatch):
+    monkeypatch.setattr(writing, "refuse", None)
+    assert written(dialect(folder, body), [ONE]) == expected

@@ -118,7 +118,9 @@ def write(out: BinaryIO, dialect: Dialect, names: Names, chunks: Iterable[Mappin
     _only(dialect)
     types: dict[str, Any] = dict.fromkeys(names[None], pl.String)
     types |= _decimals(dialect, names[None]) if dialect.numbers else {}
-    sink(out, types, (_typed(chunk[None], types, dialect) for chunk in chunks), compression="zstd")
+    frames = (_typed(chunk[None], types, dialect) for chunk in chunks)
+    # Of digits the first level makes fewer bytes than the usual one, in half its time.
+    sink(out, types, frames, compression="zstd", compression_level=1)
 
 
 def sink(out: BinaryIO, types: Mapping[str, Any], frames: Iterable[pl.DataFrame], **options: Any) -> None:

@@ -3,81 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
-from functools import partial
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
 
-import polars as pl
-
-from medpay_cli import files, formats, mappings, money, reports, separating
+from medpay_cli import files, mappings
 from medpay_cli.batches import Batches
-from medpay_cli.dialects import Dialect
-from medpay_cli.errors import InternalError, MedpayError
+from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.files import Source
-from medpay_cli.findings import ERROR, FileVerdict, Findings, Outcome
-from medpay_cli.judging import NOT_JUDGED, Judgement, Terms
-from medpay_cli.layouts import Field
-from medpay_cli.mappings import MappingFile
+from medpay_cli.formats.archive import Input
+from medpay_cli.judging import NOT_JUDGED, Terms
 from medpay_cli.partners import Partner
 from medpay_cli.reports import Style
-from medpay_cli.transform import grouping, nesting, publishing
-from medpay_cli.transform.binding import Binding, Chosen, Taken
-from medpay_cli.transform.converting import Conservation, Conversion, Target, reject_across
-from medpay_cli.transform.publishing import Beside, Content, Limit, Part
-from medpay_cli.validate import exit_code, opened
-
-
-@dataclass(frozen=True)
-class Amount:
-    """What became of an amount of the target: what came in under the name of its source, went out, was rejected, and
-    was left out by the mapping. Of an amount that the mapping makes only what went out is known."""
-
-    node: str | None
-    name: str
-    scale: int
-    out: Decimal
-    source: str | None = None
-    came: Decimal | None = None
-    rejected: Decimal | None = None
-    left_out: Decimal | None = None
-
-
-@dataclass(frozen=True)
-class Other:
-    """An input that was joined: how many of its records the mapping wants, how many of them no record asked for."""
-
-    kind: str
-    path: str
-    records: int
-    unasked: int
-
-
-@dataclass
-class Transformation:
-    """What `transform` did: both ends' findings, the files, and the balance of records and amounts."""
-
-    mapping: str
-    out: Path
-    layout: str
-    dialect: str
-    source: Outcome
-    target: Outcome
-    exit_code: int
-    parts: list[Part] = field(default_factory=list)
-    rejected_files: list[str] = field(default_factory=list)
-    # The number of the batch, and what was written beside its files.
-    batch_no: str | None = None
-    manifests: list[str] = field(default_factory=list)
-    records: dict[str, int] = field(default_factory=dict)
-    amounts: list[Amount] = field(default_factory=list)
-    # Nodes of the source that the mapping does not take, and how many records each holds.
-    unmapped: dict[str, int] = field(default_factory=dict)
-    # Inputs that were joined.
-    others: list[Other] = field(default_factory=list)
-    incomplete: str | None = None
+from medpay_cli.transform import aside, told, writing
+from medpay_cli.transform.across import reject_across
+from medpay_cli.transform.binding import Binding
+from medpay_cli.transform.publishing import Limit
+from medpay_cli.transform.straight import AnewError, Straight
+from medpay_cli.transform.told import Other, Transformation
+from medpay_cli.validate import opened
 
 
 def transform(
@@ -118,15 +62,29 @@ def transform(
     held = replace(terms or Terms(), with_rules=used.source is not None)
     held = replace(held, profile=partner.profile) if partner else held
     used = used.under(held.profile.conventions)
+    inputs = [one for path in paths for one in opened(Source.parse(path))]
     reading = Binding(used, out, layout, dialect, to_dialect, given or {}, held, partner, batch_no, others=others or {})
-    reading.beside = Batches(partner, held.manifest)
-    taken = [reading.read(source, broken) for path in paths for source, broken in opened(Source.parse(path))]
+    # What is left out, and how large a part is, shows in the end only; a device has no place where nobody sees it.
+    if not accepted_only and limit in (None, Limit()) and not files.is_device(out):
+        with contextlib.suppress(AnewError), Straight(out, len(inputs)) as straight:
+            return _transformed(replace(reading, straight=straight), inputs, paths, limit, style, accepted_only)
+    return _transformed(reading, inputs, paths, limit, style, accepted_only)
+
+
+def _transformed(
+    reading: Binding, inputs: list[tuple[Input, ReadError | None]], paths: list[str], limit: Limit | None,
+    style: Style | None, accepted_only: bool,
+) -> Transformation:  # fmt: skip
+    """The same of opened inputs. Raises AnewError."""
+    used, out = reading.mapping, reading.out
+    reading.beside = Batches(reading.partner, reading.terms.manifest)
+    taken = [reading.read(source, broken) for source, broken in inputs]
     reading.beside.check_whole()
     chosen = reading.target
     conversions = [of for one in taken for of in one.conversions.values()]
     for node in {of.target.node for of in conversions}:
         reject_across([of for of in conversions if of.target.node == node])
-    result = _told(used, out, taken, chosen)
+    result = told.told(used, out, taken, chosen)
     result.others = [Other(one.join.kind, one.path, one.records, one.unasked) for one in reading.partners or ()]
     if any(one.verdict.verdict == NOT_JUDGED for taking in taken for one in taking.judgements):
         return replace(result, incomplete="not_judged")
@@ -137,262 +95,15 @@ def transform(
             raise MedpayError("dialect_fault", path=chosen.dialect.name, reason="batch name: {part}")
         result.out = reading.seal.named(1)
         files.check_targets((result.out,), paths)
-    beside = _beside(result, taken, style or Style("en")) if result.exit_code else {}
+    beside = aside.beside(result, taken, style or Style("en")) if result.exit_code else {}
     files.check_targets(beside, paths)
     with reading.seal.claimed() if reading.seal else contextlib.nullcontext(lambda: None) as done:
-        if not _write(result, taken, chosen, limit or Limit(), beside, reading):
+        if not writing.write(result, taken, chosen, limit or Limit(), beside, reading):
             return replace(result, exit_code=1, incomplete="findings")
         if reading.seal:
             # Behind the data for good: a file without its manifest is not there yet, never the reverse.
-            result.batch_no = batch_no
+            result.batch_no = reading.batch_no
             result.manifests = [files.shown(str(path)) for path in reading.seal.publish(result.parts)]
             done()
     result.rejected_files = [files.shown(str(path)) for path in beside]
     return replace(result, incomplete="accepted_only" if beside else None)
-
-
-def _told(used: MappingFile, out: Path, taken: list[Taken], chosen: Chosen | None) -> Transformation:
-    """What was found on both ends."""
-    judgements = [made for one in taken for made in one.judgements]
-    targets = [of.desk.made for one in taken for of in one.conversions.values() if of.desk]
-    source_fields = [one for taking in taken for layout in taking.parts.values() for one in layout.fields]
-    target_fields = [one for layout in chosen.parts.values() for one in layout.fields] if chosen else []
-    worded = {name for one in taken for of in one.conversions.values() for name in of.target.plan.worded}
-    source = _outcome([one.verdict for one in judgements], [one.findings for one in judgements], source_fields)
-    target = _outcome([one.verdict for one in targets], [one.findings for one in targets], target_fields, worded)
-    code = exit_code([[made.verdict for made in one.judgements] for one in taken], source.findings)
-    if not code and target.findings.count(ERROR):
-        code = 1
-    unmapped = [
-        made.verdict for one in taken for made in one.judgements if one.conversions
-        and made.verdict.node not in one.conversions
-    ]  # fmt: skip
-    return Transformation(
-        unmapped={str(of): sum(one.records for one in unmapped if one.node == of) for of in {v.node for v in unmapped}},
-        mapping=used.name,
-        out=out,
-        layout=", ".join(one.id for one in chosen.parts.values()) if chosen else "",
-        dialect=chosen.dialect.name if chosen else "",
-        source=source,
-        target=target,
-        exit_code=code,
-    )
-
-
-def _outcome(
-    verdicts: list[FileVerdict], found: list[Findings], fields: list[Field], worded: Collection[str] = ()
-) -> Outcome:
-    together = found[0] if len(found) == 1 else Findings()
-    for one in found if len(found) > 1 else ():
-        together.extend(one)
-    return Outcome(
-        files=verdicts,
-        findings=together,
-        exit_code=0,
-        titles={one.name: (one.title("zh"), one.title("en")) for one in fields},
-        sensitivity={one.name: one.sensitivity for one in fields if one.sensitivity},
-        plain=frozenset(
-            one.name for one in fields if (not one.is_text or one.codes or one.form) and one.name not in worded
-        ),
-    )
-
-
-def _write(
-    result: Transformation, taken: list[Taken], chosen: Chosen, limit: Limit, beside: Beside, reading: Binding
-) -> bool:
-    """Publish the accepted records, and only if everything ties; False where groups of them are wrong."""
-    conversions = [of for one in taken for of in one.conversions.values()]
-    balance = {of.target.node: (Conservation(), Conservation()) for of in conversions}
-    names = {node: layout.names for node, layout in chosen.parts.items()}
-    result.records = {"in": 0, "out": 0, "rejected": 0, "left_out": 0}
-    written = _as_wide(chosen.dialect, taken)
-
-    def frames(node: str | None) -> Iterator[pl.DataFrame]:
-        for of in conversions:
-            if of.target.node == node:
-                yield from of.records(*balance[node])
-
-    def nested(file: BinaryIO) -> None:
-        formats.write(file, written, names, nesting.chunks(written, {node: frames(node) for node in balance}))
-        _prove(result, taken, balance)
-
-    if chosen.members:
-        # A file without records is none: nobody could judge it.
-        full = [node for node in chosen.members if any(of.accepted for of in conversions if of.target.node == node)]
-
-        def member(node: str | None, file: BinaryIO) -> None:
-            records: Iterator[nesting.Chunk] = ({None: frame} for frame in frames(node))
-            formats.write(file, chosen.members[node], {None: names[node]}, records)
-            if node == full[-1]:
-                _prove(result, taken, balance)
-
-        members = {str(node): (chosen.members[node], partial(member, node)) for node in full}
-        size = publishing.publish_members(result.out, members, beside)
-        result.parts = [Part(result.out, result.records["out"], size)]
-        return True
-    if reading.mapping.apart:
-        if limit != Limit():
-            raise MedpayError("split_nodes", dialect=written.name)
-        first = written.parts[0].name
-        lists = nesting.apart(first, {node: frames(node) for node in balance}, reading.mapping.apart)
-        count, prove = _accepted(conversions, first), partial(_prove, result, taken, balance)
-        result.parts = _published_apart(result.out, written, names, lists, count, beside, prove)
-        return True
-    if len(balance) > 1:
-        if limit != Limit():
-            raise MedpayError("split_nodes", dialect=written.name)
-        size = publishing.publish_whole(result.out, written, nested, beside)
-        result.parts = [Part(result.out, result.records["out"], size)]
-        return True
-    (node,) = balance
-    records: Iterator[pl.DataFrame] = frames(node)
-    accepted = _accepted(conversions, node)
-    if reading.after and reading.after.plan.before:
-        text = _grouped(result, records, reading.after, chosen, written, reading.terms)
-        if text is None:
-            return False
-        records, accepted = iter([text]), text.height
-
-    def proved() -> Iterator[pl.DataFrame]:
-        yield from records
-        _prove(result, taken, balance)
-
-    def write(file: BinaryIO, records: Iterable[pl.DataFrame]) -> Content | None:
-        if reading.seal:
-            return reading.seal.write(file, written, node, records)
-        formats.write(file, written, names, ({node: one} for one in records))
-        return None
-
-    named = reading.seal.named if reading.seal and reading.seal.out is None else None
-    result.parts = publishing.publish(result.out, written, proved(), accepted, limit, write, beside, named)
-    return True
-
-
-def _grouped(
-    result: Transformation, records: Iterator[pl.DataFrame], after: Target, chosen: Chosen, written: Dialect,
-    terms: Terms,
-) -> pl.DataFrame | None:  # fmt: skip
-    """What becomes of the groups of the records; None where some of them are wrong."""
-    assert after.plan.before is not None  # noqa: S101 - only called where there are groups
-    found = grouping.groups(records, after.plan.before)
-    made, text = grouping.judged(after.plan, found, result.out, after.node, written, terms)
-    fields = [one for layout in chosen.parts.values() for one in layout.fields]
-    result.target = _outcome([made.verdict], [made.findings], fields, after.plan.worded)
-    return None if made.findings.count(ERROR) else text
-
-
-def _accepted(conversions: list[Conversion], node: str | None) -> int:
-    return sum(of.accepted for of in conversions if of.target.node == node)
-
-
-def _published_apart(
-    out: Path, written: Dialect, names: formats.Names, lists: Iterator[nesting.Chunk], count: int, beside: Beside,
-    prove: Callable[[], None],
-) -> list[Part]:  # fmt: skip
-    """A message for each of so many records; before any of them is seen, everything has its place and ties."""
-    left = iter(range(count - 1, -1, -1))
-
-    def each(file: BinaryIO) -> None:
-        formats.write(file, written, names, iter([next(lists)]))
-        if next(left) == 0:
-            next(lists, None)  # raises where records are left that belong to none
-            prove()
-
-    return publishing.publish_each(out, written, [1] * count, each, beside)
-
-
-def _as_wide(dialect: Dialect, taken: list[Taken]) -> Dialect:
-    """In its own dialect a source keeps its width, where that has several."""
-    widths = [of.width or 0 for one in taken for of in one.conversions.values()]
-    same = all(one.dialect.name == dialect.name for one in taken)
-    return replace(dialect, widths=(max(widths),)) if same and all(widths) else dialect
-
-
-def _prove(
-    result: Transformation, taken: list[Taken], balance: Mapping[str | None, tuple[Conservation, Conservation]]
-) -> None:
-    """What came in went out, was rejected or was left out, by count and to the fen, or nothing leaves this program."""
-    conversions = [(one, node, of) for one in taken for node, of in one.conversions.items()]
-    for goes_to, (out, rejected) in balance.items():
-        here = [(one, node, of) for one, node, of in conversions if of.target.node == goes_to]
-        verdicts = [next(made.verdict for made in one.judgements if made.verdict.node == node) for one, node, _ in here]
-        plan = here[0][2].target.plan
-        left = sum(of.left_out.records for *_, of in here)
-        came = sum(verdict.records for verdict in verdicts)
-        _tie("records", came, out.records + rejected.records + left)
-        for name, count in (("in", came), ("out", out.records), ("rejected", rejected.records), ("left_out", left)):
-            result.records[name] += count
-        for one in plan.target.money:
-            amount = Amount(goes_to, one.name, one.scale, money.total([out.sums.get(one.name)]))
-            if source := plan.carried.get(one.name):
-                amount = replace(
-                    amount,
-                    source=source,
-                    came=money.total(verdict.totals[source] for verdict in verdicts),
-                    rejected=money.total([rejected.sums.get(one.name)]),
-                    left_out=money.total(of.left_out.sums.get(one.name) for *_, of in here),
-                )
-                gone = money.total([amount.out, amount.rejected, amount.left_out])
-                _tie(f"{source} → {one.name}", amount.came, gone)
-            result.amounts.append(amount)
-
-
-def _tie(what: str, left: object, right: object) -> None:
-    if left != right:
-        raise InternalError("tie_out", what=what, left=left, right=right)
-
-
-def _beside(result: Transformation, taken: list[Taken], style: Style) -> dict[Path, Callable[[BinaryIO], None]]:
-    """The rejected records of each input in its own layout, and why they were. Raises MedpayError where they cannot be
-    told apart from what they belong to."""
-    rejecting = [one for one in taken if any(of.rejected.any() for of in one.conversions.values())]
-    beside: dict[Path, Callable[[BinaryIO], None]] = {}
-    for number, one in enumerate(rejecting, 1):
-        if len(one.parts) > 1:
-            raise MedpayError("aside_nodes", path=one.source.path, dialect=one.dialect.name)
-        name = f"{result.out}.rejected" if len(taken) == 1 else f"{result.out}.{number}.rejected"
-        beside[Path(name)] = partial(_reject, one)
-        beside[Path(f"{name}.why.csv")] = partial(_why, result, one, style)
-    return beside
-
-
-def _reject(one: Taken, file: BinaryIO) -> None:
-    """Byte for byte where records are lines, else written anew."""
-    ((node, conversion),) = one.conversions.items()
-    if one.dialect.format in formats.IN_LINES and not one.dialect.nodes:
-        separating.separate(one.source, _of_rejected(one, node), None, file, one.dialect)
-        return
-    if conversion.unfit:
-        raise MedpayError("aside_unread", path=one.source.path, count=conversion.unfit)
-    names = {node: one.parts[node].names}
-    again = one.judgements[0].again(conversion.rejected)
-    formats.write(file, one.dialect, names, ({node: frame} for frame in again))
-
-
-def _of_rejected(one: Taken, node: str | None) -> Judgement[Any]:
-    """The judgement with what either end rejects, and for control lines what that sums up to."""
-    made, conversion = one.judgements[0], one.conversions[node]
-    verdict, accepted = made.verdict, dict[str, Decimal]()
-    for frame in made.again(~conversion.rejected) if one.dialect.head or one.dialect.tail else ():
-        amounts = (money.amount(pl.col(of.name), of.digits, of.scale).alias(of.name) for of in one.parts[node].money)
-        for name, amount in money.sums(frame.select(amounts)).items():
-            accepted[name] = money.total([accepted.get(name), amount])
-    rejected = {name: money.total([whole, -accepted.get(name, Decimal(0))]) for name, whole in verdict.totals.items()}
-    count = int(conversion.rejected.sum())
-    return replace(made, lines=conversion.kinds, verdict=replace(verdict, rejected=count, rejected_totals=rejected))
-
-
-def _why(result: Transformation, one: Taken, style: Style, file: BinaryIO) -> None:
-    """Every finding at error level of both ends, in the order of the records."""
-    found = Findings()
-    found.extend(one.judgements[0].findings)
-    for of in one.conversions.values():
-        if of.desk:
-            found.merge(of.desk.made.findings.frames(), "row")
-    both = (result.source, result.target)
-    titles = {name: title for end in both for name, title in end.titles.items()}
-    sensitivity = {name: level for end in both for name, level in end.sensitivity.items()}
-    plain = (result.source.plain - {*result.target.titles}) | result.target.plain
-    reports.write(
-        replace(result.source, findings=found, titles=titles, sensitivity=sensitivity, plain=plain), "why", file, style
-    )

@@ -20,6 +20,7 @@ from medpay_cli.parts import Parts, fitted
 from medpay_cli.transform.converting import Conversion, Target, convert
 from medpay_cli.transform.joining import Partners, partners
 from medpay_cli.transform.sealing import Seal, stamped
+from medpay_cli.transform.straight import Straight
 from medpay_cli.validate import NO_DIALECT, NO_LAYOUT, named
 
 
@@ -66,6 +67,8 @@ class Binding:
     after: Target | None = None
     # Other inputs, by what the mapping calls them.
     others: Mapping[str, str] = field(default_factory=dict)
+    # Where all inputs may go, if nothing has to be known before of what is written.
+    straight: Straight | None = None
 
     def read(self, source: Input, broken: ReadError | None) -> Taken:
         """Judge and map an input. Raises MedpayError."""
@@ -85,8 +88,23 @@ class Binding:
         targets = self._targets(source, parts, written)
         if is_first:
             self._stamp()
-        made, conversions = convert(source, parts, written, targets, terms)
+        made, conversions = convert(source, parts, written, targets, terms, self._straight(targets, written))
         return Taken(source, parts, written, made, conversions)
+
+    def _straight(self, targets: Mapping[str | None, Target], read: Dialect) -> Straight | None:
+        """Where one file of one kind of records is written as they come. Raises AnewError where only some inputs are
+        such."""
+        chosen = self.target
+        is_one = len(targets) == 1 and chosen is not None and not chosen.members
+        if self.straight is None or chosen is None:
+            return None
+        if not is_one or self.seal or self.after or self.mapping.apart:
+            self.straight.refuse()
+            self.straight = None
+            return None
+        names = {node: layout.names for node, layout in chosen.parts.items()}
+        key = next(iter(targets.values())).plan.target.key
+        return self.straight.form(chosen.dialect, names, key, read)
 
     def _stamp(self) -> None:
         """What control lines, names and a manifest say beside totals. Raises MedpayError where it is not given, or too

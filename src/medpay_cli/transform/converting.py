@@ -1,15 +1,15 @@
 """One input on its way through a mapping: judged, mapped and judged again batch by batch, then waiting to be written.
 
-Nothing is written before the whole input is judged: a key that stands twice shows only at its end. What waits stands in
-a temporary file without a name; the sums of what is written, and of what is not, are taken anew from what waits.
+Nothing is seen before the whole input is judged: a key that stands twice shows only at its end. Records go straight to
+where they are written, into a file without its name, or wait in a spool; the sums of what is written, and of what is
+not, are taken anew from what goes there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -22,15 +22,17 @@ from medpay_cli.fingerprints import Flags, Words
 from medpay_cli.formats import LINE, ROW, Batch, LineKind, lines
 from medpay_cli.formats.archive import Input
 from medpay_cli.frames import Frames, Packed, packed
-from medpay_cli.judging import FOUND, NOT_JUDGED, REPEATED, VALID, Desk, Judged, Judgement, Measure, Terms
+from medpay_cli.judging import FOUND, NOT_JUDGED, REPEATED, VALID, Desk, Judged, Judgement, Terms
 from medpay_cli.layouts import Layout
 from medpay_cli.mappings.plans import Plan
-from medpay_cli.repeats import CANDIDATE_ROW, MARK, Candidates, Keys, Times
+from medpay_cli.repeats import Keys, Times
+from medpay_cli.transform import proven
+from medpay_cli.transform.balance import Conservation, Sums, summed, sums_of, written_sums
 from medpay_cli.transform.joining import Partners
 from medpay_cli.transform.mapped import mapped
+from medpay_cli.transform.straight import AnewError, Straight
 
 UNFILLED = "M102"
-Sums = dict[str, Decimal]
 
 
 @dataclass(frozen=True)
@@ -44,29 +46,25 @@ class Target:
     partners: tuple[Partners, ...] = ()
 
 
-@dataclass
-class Conservation:
-    """Records and sums of amounts: everything that came in went out, was rejected, or was left out."""
+class _Straight(NamedTuple):
+    """Records as they are written, the sums of their amounts, and fingerprints of their keys where those are held
+    against other inputs."""
 
-    records: int = 0
-    sums: Sums = field(default_factory=dict)
-
-    def add(self, records: int, sums: Sums) -> None:
-        """Some more."""
-        self.records += records
-        self.sums = {name: money.total((self.sums.get(name), sums.get(name))) for name in {**self.sums, **sums}}
+    records: pl.DataFrame
+    sums: Sums
+    words: Words | None
 
 
 @dataclass(frozen=True)
 class _Work:
-    """What came of a batch: the mapped records, packed, and how they were judged; what never came so far,
-    and the amounts of those that the mapping does not want."""
+    """What came of a batch: the mapped records, packed or as they are written, and how they were judged; what never
+    came so far, and the amounts of those that the mapping does not want."""
 
     records: int
     lines: int
     width: int | None
     unfit: int
-    waiting: Packed
+    mapped: Packed | _Straight
     batch: Batch | None
     judged: Judged[None] | None
     lost: tuple[int, Sums]
@@ -79,24 +77,37 @@ class Conversion(list[_Work]):
     A list only in that batches are appended to it.
     """
 
-    def __init__(self, target: Target, source: Input, terms: Terms) -> None:
+    def __init__(self, target: Target, source: Input, terms: Terms, straight: Straight | None) -> None:
         super().__init__()
         self.target = target
+        self.straight = straight
+        if straight:
+            straight.begin(target.node)
         self._waiting, self._left_out = Frames(), Frames()
         self._records = self._lines = self.unfit = 0
         self.width: int | None = None
-        self.lost, self.left_out = Conservation(), Conservation()
+        # What went out straight, what was rejected before it could be mapped, what is not wanted.
+        self.out, self.lost, self.left_out = Conservation(), Conservation(), Conservation()
         # What stays as it is has been held against the layout already.
         self.desk: Desk[None] | None = None
         if not target.plan.is_identity:
             on = replace(terms, tick=lambda _: None)
-            self.desk = Desk(Measure.of(target.plan.target, on), on, lambda *_: None)
+            self.desk = Desk(proven.measure(target.plan, on), on, lambda *_: None)
             names = {target.node: target.plan.target.names}
             self.desk.begin(source, target.dialect, names, target.node, self.again)
 
     def append(self, work: _Work) -> None:
         """Take in what came of a batch, in file order."""
-        self._waiting.put(work.waiting, {ROW: self._records, LINE: self._lines})
+        if isinstance(work.mapped, Packed):
+            self._waiting.put(work.mapped, {ROW: self._records, LINE: self._lines})
+        elif self.straight:
+            frame, sums, words = work.mapped
+            self.out.add(frame.height, sums)
+            if self.straight.keys and words is not None:
+                self.straight.keys.add(words)
+            if work.lost[0] or (work.judged and work.judged.rejected):
+                self.straight.drop()  # nothing will be written
+            self.straight.take(frame, work.width)
         if work.left_out:
             self._left_out.put(work.left_out, {ROW: self._records})
         self._records += work.records
@@ -113,33 +124,40 @@ class Conversion(list[_Work]):
         unfit = batch.records - text.height
         is_fine = fine[text[ROW].to_numpy() - 1]
         accepted = text if is_fine.all() else text.filter(pl.Series(is_fine))
-        names = self.target.plan.target.names
         carried = self._carried(amounts)
         if self.desk is None:
-            lost = _of(carried, pl.Series(~is_fine))
-            waiting = packed(accepted.select(ROW, LINE, *names), is_tight=True)
+            lost = sums_of(carried, pl.Series(~is_fine))
             gone = (batch.records - accepted.height, lost)
-            return _Work(batch.records, batch.lines, batch.width, unfit, waiting, None, None, gone)
-        made = mapped(
-            self.target.plan, replace(batch, node=self.target.node, sifted=None), accepted, self.target.partners
-        )
+            # Read anew from the text that goes out, whatever the reader made of what came in.
+            kept = self._kept(accepted, written_sums(accepted, self.target.plan.target) if self.straight else {})
+            return _Work(batch.records, batch.lines, batch.width, unfit, kept, None, None, gone)
+        within = replace(batch, node=self.target.node, sifted=None)
+        made = mapped(self.target.plan, within, accepted, self.target.partners)
         judged = _wanted(self.desk.work(made.batch), batch, made.left_out)
+        sums = {name: money.total((whole, -judged.rejected_totals[name])) for name, whole in judged.totals.items()}
         rows = made.batch.text[ROW]
-        is_left = text[ROW].is_in(made.left_out.implode())
-        is_lost = ~is_left if rows.is_empty() else ~(is_left | text[ROW].is_in(rows.implode()))
+        is_left, is_lost = _parted(text[ROW], made.left_out, rows)
         return _Work(
             batch.records,
             batch.lines,
             batch.width,
             unfit,
-            packed(made.batch.text.select(ROW, LINE, *names), is_tight=True),
+            self._kept(made.batch.text, sums),
             made.batch,
             judged,
-            (batch.records - rows.len() - made.left_out.len(), _of(carried, is_lost)),
+            (batch.records - rows.len() - made.left_out.len(), sums_of(carried, is_lost)),
             packed(text.select(ROW).hstack(carried.get_columns()).filter(is_left), is_tight=True)
             if made.left_out.len()
             else None,
         )
+
+    def _kept(self, records: pl.DataFrame, sums: Sums) -> Packed | _Straight:
+        """Mapped records as they wait, or as they are written."""
+        names = self.target.plan.target.names
+        if self.straight:
+            keys = self.straight.keys
+            return _Straight(records.select(names), sums, keys.fingerprints(records) if keys else None)
+        return packed(records.select(ROW, LINE, *names), is_tight=True)
 
     def _carried(self, amounts: pl.DataFrame) -> pl.DataFrame:
         """The amounts that the mapping carries, under the names of the target."""
@@ -175,7 +193,9 @@ class Conversion(list[_Work]):
         made.verdict.verdict = FOUND if made.findings.count(ERROR) else VALID
 
     def again(self, wanted: Flags) -> Iterator[pl.DataFrame]:
-        """The wanted ones of all records, in order; what does not wait has no key."""
+        """The wanted ones of all records, in order; what does not wait has no key. Raises AnewError."""
+        if self.straight:
+            raise AnewError
         for frame in self._waiting:
             yield frame.filter(pl.Series(wanted[frame[ROW].to_numpy() - 1]))
 
@@ -229,18 +249,20 @@ class Conversion(list[_Work]):
         for frame in self._waiting:
             is_gone = gone[frame[ROW].to_numpy() - 1]
             kept = frame.filter(pl.Series(~is_gone)) if is_gone.any() else frame
-            # These have passed the grammar of every amount, so that a plain cast loses nothing; it raises if not.
-            amounts = (pl.col(one.name).cast(pl.Decimal(38, one.scale)) for one in layout.money)
-            out.add(kept.height, money.sums(kept.select(amounts)))
+            out.add(kept.height, written_sums(kept, layout))
             if kept.height < frame.height:
                 others = frame.filter(pl.Series(is_gone))
-                rejected.add(others.height, _summed(others, layout, (*self.target.plan.carried,)))
+                rejected.add(others.height, summed(others, layout, (*self.target.plan.carried,)))
             yield kept.select(layout.names)
 
 
-def _of(amounts: pl.DataFrame, chosen: pl.Series) -> Sums:
-    """The sums of the chosen records; a frame without columns has no rows either."""
-    return money.sums(amounts.filter(chosen)) if amounts.width else {}
+def _parted(rows: pl.Series, left_out: pl.Series, mapped: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Which records the mapping does not want, and which never came so far."""
+    if len(mapped) == len(rows):
+        nothing = pl.repeat(value=False, n=len(rows), eager=True)
+        return nothing, nothing
+    is_left = rows.is_in(left_out.implode())
+    return is_left, ~is_left if mapped.is_empty() else ~(is_left | rows.is_in(mapped.implode()))
 
 
 def _wanted(judged: Judged[None], batch: Batch, left_out: pl.Series) -> Judged[None]:
@@ -252,27 +274,20 @@ def _wanted(judged: Judged[None], batch: Batch, left_out: pl.Series) -> Judged[N
     return replace(judged, rejected=judged.rejected - left_out.len())
 
 
-def _summed(frame: pl.DataFrame, layout: Layout, names: tuple[str, ...]) -> Sums:
-    """The sums of amounts, read from the text that is written."""
-    fields = [one for one in layout.money if one.name in names]
-    return money.sums(
-        frame.select(money.amount(pl.col(one.name), one.digits, one.scale).alias(one.name) for one in fields)
-    )
-
-
 _NOTHING = _Work(0, 0, None, 0, Packed([], 0, []), None, None, (0, {}))
 
 
 def convert(
-    source: Input, used: dict[str | None, Layout], written: Dialect, targets: dict[str | None, Target], terms: Terms
-) -> tuple[list[Judgement[_Work]], dict[str | None, Conversion]]:
-    """Judge an input and map the nodes that have a target; the others are judged only."""
+    source: Input, used: dict[str | None, Layout], written: Dialect, targets: dict[str | None, Target], terms: Terms,
+    straight: Straight | None,
+) -> tuple[list[Judgement[_Work]], dict[str | None, Conversion]]:  # fmt: skip
+    """Judge an input and map the nodes that have a target; the others are judged only. Raises AnewError."""
     current: dict[str | None, Conversion] = {}
 
     def into(node: str | None) -> list[_Work]:
         if node not in targets:
             return []
-        current[node] = Conversion(targets[node], source, terms)
+        current[node] = Conversion(targets[node], source, terms, straight)
         return current[node]
 
     def work(batch: Batch, flagged: Flagged, amounts: pl.DataFrame, fine: Flags) -> _Work:
@@ -285,29 +300,3 @@ def convert(
         if one.verdict.node in current:
             current[one.verdict.node].close(one)
     return made, current
-
-
-def reject_across(conversions: Sequence[Conversion]) -> None:
-    """Reject every record whose key stands in several inputs: each of them alone has it only once."""
-    key = conversions[0].target.plan.target.key if len(conversions) > 1 else ()
-    if not key:
-        return
-    keys = Keys(key)
-    for one in conversions:
-        keys.add(one.fingerprints(keys))
-    found = keys.repeated()
-    if found is None:
-        return
-    wanted, marks = keys.candidates(found)
-    gathered, at, before = Candidates(key), 0, 0
-    for one in conversions:
-        gathered.begin(one.came)
-        for frame in one.again(wanted[before : before + one.came]):
-            here = pl.Series(MARK, marks[at : at + frame.height])
-            gathered.add(frame.select(pl.col(ROW).alias(CANDIDATE_ROW), here, *key))
-            at += frame.height
-        before += one.came
-    for one, times in zip(conversions, gathered.times(), strict=True):
-        newly = (times[1:] > 1) & ~one.rejected
-        if newly.any():
-            one.reject(newly, times[1:])

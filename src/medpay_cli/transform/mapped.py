@@ -38,7 +38,8 @@ def mapped(plan: Plan, batch: Batch, accepted: pl.DataFrame, partners: Sequence[
     if plan.where_joins:
         wanted = _chosen(plan, wanted)
         alone = [one.filter(pl.col("row").is_in(wanted[ROW].implode())) for one in alone]
-    left_out = accepted[ROW].filter(~accepted[ROW].is_in(wanted[ROW].implode()))
+    is_all = wanted.height == accepted.height
+    left_out = accepted[ROW].clear() if is_all else accepted[ROW].filter(~accepted[ROW].is_in(wanted[ROW].implode()))
     typed = _typed(plan, wanted)
     cells = [_cells(column, wanted, typed) for column in plan.columns]
     text = pl.DataFrame([wanted[ROW], wanted[LINE], *cells])

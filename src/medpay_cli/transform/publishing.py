@@ -7,7 +7,7 @@ import gzip
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -211,6 +211,14 @@ class _Queue:
 def numbered(out: Path, number: int) -> Path:
     """The path of a part."""
     return out.with_name(f"{out.stem}-{number:03}{out.suffix}")
+
+
+def as_wide(dialect: Dialect, sources: Sequence[tuple[str, int | None]]) -> Dialect:
+    """In its own dialect what is written keeps the width of its sources, each a dialect and its width, where that has
+    several."""
+    widths = [width or 0 for _, width in sources]
+    same = all(name == dialect.name for name, _ in sources)
+    return replace(dialect, widths=(max(widths),)) if same and all(widths) else dialect
 
 
 @contextlib.contextmanager

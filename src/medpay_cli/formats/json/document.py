@@ -117,13 +117,18 @@ class _Document:
             return (yield from self._elements(at + 1, step, path, outside + 1))
         if begins == "{" and step.node is None:
             return (yield from self._members(at + 1, step, path, outside + 1))
+        end = self._taken(at, step, path, outside, element)
+        yield from self._records.ready()
+        return end
+
+    def _taken(self, at: int, step: Step, path: str, outside: int, element: bool) -> int:
+        """Take in the records of a value, and tell where it ends."""
         value, end = self._records.strict.value(self._text, at, outside)
         try:
             self._records.visit(value, step, path, element)
         except Malformed as err:
             raise Malformed(err.reason, at) from None
         self._records.take()
-        yield from self._records.ready()
         return end
 
     def _elements(self, at: int, step: Step, path: str, outside: int) -> Generator[Task, None, int]:
@@ -132,7 +137,15 @@ class _Document:
             return at + 1
         place = 0
         while True:
-            at = yield from self._value(at, step, f"{path}/{place}", outside, element=True)
+            # Records close behind each other are most of a document: nothing else is made for them.
+            while step.node and self._text.startswith("{", at):
+                at = self._taken(at, step, f"{path}/{place}", outside, element=True)
+                if self._records.is_ready or not self._text.startswith(",{", at):
+                    break
+                at, place = at + 1, place + 1
+            else:
+                at = yield from self._value(at, step, f"{path}/{place}", outside, element=True)
+            yield from self._records.ready()
             at, ended = self._next(at, "]")
             if ended:
                 return at

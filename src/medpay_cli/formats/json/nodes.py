@@ -18,6 +18,8 @@ from medpay_cli.formats.rows import Fault, Rows
 # Records of a batch, and cells: records may be much shorter than their layout.
 RECORDS = 20_000
 CELLS = 8_000_000
+# So many stay in the processor's cache while their columns are made: a third of the time.
+AT_ONCE = 64
 # What a field may hold.
 TEXTS = frozenset((str, type(None)))
 
@@ -89,7 +91,12 @@ class _Taken:
         return cls(Rows.of(node, ()))
 
     def batch(self, names: tuple[str, ...], dialect: Dialect) -> Batch:
-        self.rows.columns = {name: [cells.get(name) for cells in self.cells] for name in names}
+        columns: dict[str, list[Any]] = {name: [] for name in names}
+        for at in range(0, len(self.cells), AT_ONCE):
+            near = self.cells[at : at + AT_ONCE]
+            for name, column in columns.items():
+                column += [cells.get(name) for cells in near]
+        self.rows.columns = columns
         return self.rows.batch(dialect)
 
 
@@ -105,6 +112,7 @@ class Records:
         self._dialect = dialect
         self._names = names
         self._taken = {node.name: _Taken.of(node.name) for node in dialect.parts}
+        self._most = {node: min(RECORDS, CELLS // max(len(of), 1) + 1) for node, of in names.items()}
         self._yielded: set[str | None] = set()
         self._ready: list[Callable[[], Batch]] = []
         self._met: Counter[str | None] = Counter()
@@ -135,13 +143,15 @@ class Records:
         """The records that were found belong to the file."""
         for found in self.found():
             taken = self._taken[found.node]
+            rows = taken.rows
             if found.code:
-                taken.rows.records += 1
+                rows.records += 1
             else:
-                taken.rows.add({}, line, found.path)
+                rows.add({}, line, found.path)
                 taken.cells.append(found.cells)
-            taken.rows.faults += found.placed(taken.rows.records, line, found.path)
-            if taken.rows.records >= min(RECORDS, CELLS // max(len(self._names[found.node]), 1) + 1):
+            if found.code or found.faults:
+                rows.faults += found.placed(rows.records, line, found.path)
+            if rows.records >= self._most[found.node]:
                 self._batch(found.node)
 
     def refuse(self, err: ReadError) -> None:
@@ -153,6 +163,11 @@ class Records:
     def note(self, fault: Fault) -> None:
         """What was found between messages."""
         self._taken[self._dialect.parts[0].name].rows.faults.append(fault)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether some batch is full."""
+        return bool(self._ready)
 
     def ready(self) -> Iterator[Callable[[], Batch]]:
         """Tasks for the batches that are full."""
@@ -233,9 +248,8 @@ class Records:
         if twice is not None:
             raise _structure(record.path + pointer(twice), "2", "<= 1")
         record.cells = cells = dict(found)
-        for key, value in found.items():
-            if key in step.names and type(value) in TEXTS:
-                continue
+        for key in [key for key, value in found.items() if type(value) not in TEXTS or key not in step.names]:
+            value = found[key]
             del cells[key]
             if key in step.steps:
                 continue

@@ -23,10 +23,19 @@ from medpay_cli.formats.text import controls
 AT_ONCE = 50_000
 
 Chunks = Iterable[Mapping[str | None, pl.DataFrame]]
-# The lines of some records, without their ends; so many records stand before them.
-Lines = Callable[[pl.DataFrame, int], pl.Series]
+# The lines of some records, without their ends, or as UTF-8 with them; so many records stand before them.
+Lines = Callable[[pl.DataFrame, int], "pl.Series | Blocks"]
 # What is wrong with a cell: its field, why, and where that holds.
 Wrong = tuple[str, str, pl.Expr]
+
+
+class Blocks(list[bytes]):
+    """Whole lines as they are written to it, block by block; a buffer would grow by copying."""
+
+    def write(self, block: bytes) -> int:
+        """Take some more."""
+        self.append(block)
+        return len(block)
 
 
 def write(
@@ -47,9 +56,10 @@ def write(
     for chunk in chunks:
         for frame in chunk[None].select(names).iter_slices(AT_ONCE):
             made = lines(frame, totals.records)
-            block = text.records(frame, made, totals.records)
+            blocks = text.records(frame, made, totals.records)
             totals.add(frame)
-            body.write(block) if waits else text.write(block)
+            for block in blocks:
+                body.write(block) if waits else text.write(block)
     if waits:
         text.put(*above, *controls.lines(controls.HEAD, dialect, totals.values), *header)
         body.seek(0)
@@ -111,15 +121,20 @@ class _Text:
         except UnicodeEncodeError as err:
             raise MedpayError("dialect_fault", path=self._dialect.name, reason=f"encoding {self._codec}") from err
 
-    def records(self, frame: pl.DataFrame, lines: pl.Series, before: int) -> bytes:
+    def records(self, frame: pl.DataFrame, lines: pl.Series | Blocks, before: int) -> list[bytes]:
         """The bytes of records that were put together to lines."""
+        if isinstance(lines, Blocks):
+            try:
+                return lines if self._codec == UTF_8 else [b"".join(lines).decode().encode(self._codec)]
+            except UnicodeEncodeError as err:
+                raise self._unencodable(frame, before) from err
         end, limit = self._dialect.line_end, self._dialect.limits.line
         if ((longest := lines.str.len_bytes()).max() or 0) + len(end) > limit:  # type: ignore[operator]
             row = longest.arg_max() or 0
             name = max(frame.columns, key=lambda name: len(frame[name][row] or ""))
             raise inexpressible(self._dialect, name, f"limits.line {limit}", before + row + 1)
         try:
-            return b"".join(f"{some}{end}".encode(self._codec) for some in lines.str.join(end) if len(lines))
+            return [f"{some}{end}".encode(self._codec) for some in lines.str.join(end) if len(lines)]
         except UnicodeEncodeError as err:
             raise self._unencodable(frame, before) from err
 
