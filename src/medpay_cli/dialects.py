@@ -262,7 +262,9 @@ def _built(name: str, document: config.Document) -> Dialect:
     )  # fmt: skip
     plain = {key: document[key] for key in same if key in document}
     nodes = tuple(_node(node, body, name) for node, body in document.get("nodes", {}).items())
-    batch = batchfiles.built(document.get("batch"), _manifest(document, name))
+    others = document.get("batch", {})
+    manifest, answers = (others.get("dialect", batchfiles.USUAL), others.get("answers"))
+    batch = batchfiles.built(document.get("batch"), _other(manifest, name), answers and _other(answers, name))
     fault = next(chain(_faults(nodes), _text_faults(document), batchfiles.faults(batch)), None)
     if fault:
         raise MedpayError("dialect_fault", path=name, reason=fault)
@@ -301,9 +303,8 @@ def _beside(layout: str, name: str) -> str:
     return str(Path(name).parent / layout) if is_beside else layout
 
 
-def _manifest(document: config.Document, name: str) -> str:
-    """How the file beside those of a batch is written; a file of the user's stands beside the dialect's."""
-    said = str(document.get("batch", {}).get("dialect", batchfiles.USUAL))
+def _other(said: str, name: str) -> str:
+    """The dialect of another file of a batch; one that is a file of the user's stands beside the dialect's."""
     is_beside = said.endswith(config.DIALECT.suffix) and name.endswith(config.DIALECT.suffix)
     return str(Path(name).parent / said) if is_beside else said
 

@@ -13,7 +13,7 @@ ROWS = (
     {"cli"},
     {"transform"},
     {"validate", "reconcile", "inspection", "pages", "fieldpages", "published", "sampling"},
-    {"pairing"},
+    {"pairing", "answers"},
     {"acknowledging", "recognition", "separating", "sides"},
     {"batches"},
     {"evidence", "examples", "judging", "mappings", "recipes", "reports"},
@@ -41,6 +41,7 @@ ONLY_IN = {
     "rich": {"reports.console"},
     "narwhals": {"matching"},
     "numpy": {
+        "answers",
         "characters",
         "desk",
         "fingerprints",
