@@ -75,8 +75,8 @@ def _of(one: Answered, answers: list[Answer], name: str) -> Answer | None:
         if answer.said(DIGEST) in digests:
             return answer
     # Where digests are not told, the number has to do.
-    named = [answer for answer in answers if answer.said(DIGEST) is None and number in (None, answer.said(BATCH))]
-    if len(named) == 1:
+    named = [answer for answer in answers if answer.said(DIGEST) is None and answer.said(BATCH) == number]
+    if number is not None and len(named) == 1:
         return named[0]
     numbers = ", ".join(dict.fromkeys(answer.said(BATCH) or UNKNOWN for answer in answers))
     if number is not None and number not in numbers.split(", "):
@@ -109,14 +109,18 @@ def _hold(one: Answered, answer: Answer, name: str, terms: Terms) -> None:
     none_of = NONE_OF.get(status or "")
     if none_of is not None and answer.number(none_of):
         wrong.append((STATUS, f"{name} {status}", f"{none_of} {answer.said(none_of)}"))
-    wrong += [(STATUS, f"{ROW} {row}: A", f"{name} R") for row in found.contradictory]
+    wrong += [(STATUS, f"row {row}: A", f"{name} R") for row in found.contradictory]
     if status == "R":
-        wrong += [(STATUS, f"{ROW} {row}: A", f"{name} R") for row in found.only("accepted")[:1]]
+        wrong += [(STATUS, f"row {row}: A", f"{name} R") for row in found.only("accepted")[:1]]
         found = found.refused_whole()
-        _add(one, told.REFUSED, [(None, None, _why(answer) or status)])
     elif found.is_of_others_only and _ties(answer, found):
         found = found.accepted_else()
     left_out = _reject(one, found, terms)
+    of_file = _reasons(answer, refused=status == "R")
+    if status == "R":
+        _add(one, told.REFUSED, [(None, None, "; ".join(of_file) or status)])
+    elif terms.applies(told.REMARKED):
+        _add(one, told.REMARKED, [(None, None, said) for said in of_file], terms.severity(told.REMARKED))
     for frame in told.stray(found.stray, name, verdict):
         one.made.findings.add(frame)
         verdict.verdict = FOUND
@@ -136,10 +140,10 @@ def _status(answer: Answer) -> str | None:
     return "R" if "R" in known else next(iter(known), None)
 
 
-def _why(answer: Answer) -> str | None:
-    """Why the file was refused."""
-    reasons = answer.of_file.filter(pl.col(CODE).is_not_null() & (pl.col(STATUS) == "R"))
-    return "; ".join(reasons.select(told.words()).to_series().drop_nulls()) or None
+def _reasons(answer: Answer, *, refused: bool) -> list[str]:
+    """What is said of a file as a whole; of one that was refused only why."""
+    rows = answer.of_file.filter(pl.col(CODE).is_not_null() & ((pl.col(STATUS) == "R") | (not refused)))
+    return rows.select(told.without_numbers(told.words())).to_series().drop_nulls().to_list()
 
 
 def _ties(answer: Answer, found: Records) -> bool:
@@ -210,15 +214,17 @@ def _unjudge(one: Answered, code: str, found: Iterable[tuple[str | None, str | N
         one.made.verdict.verdict = NOT_JUDGED
 
 
-def _add(one: Answered, code: str, found: Iterable[tuple[str | None, str | None, str | None]]) -> None:
+def _add(
+    one: Answered, code: str, found: Iterable[tuple[str | None, str | None, str | None]], severity: str = ERROR
+) -> None:
     """Findings about a file as a whole: field, what was sent, what is answered."""
     verdict = one.made.verdict
-    if verdict.verdict == VALID:
+    if verdict.verdict == VALID and severity == ERROR:
         verdict.verdict = FOUND
     for field, value, expected in found:
         one.made.findings.add(
             findings.frame(
-                code, file_of(verdict), file=pl.col("file"), member=pl.col("member"), node=verdict.node,
-                field=field, value=value, expected=expected,
+                code, file_of(verdict), severity=severity, file=pl.col("file"), member=pl.col("member"),
+                node=verdict.node, field=field, value=value, expected=expected,
             )
         )  # fmt: skip

@@ -25,11 +25,15 @@ _TEXT, _FIELD, _LEVEL = "\x1ftext", "\x1ffield", "\x1flevel"
 
 
 def words() -> pl.Expr:
-    """The words of the receiver: the code and the message, in both languages where there are two; long numbers are
-    left out."""
+    """The words of the receiver: the code and the message, in both languages where there are two."""
     messages = pl.concat_list("err_msg_zh", "err_msg_en").list.drop_nulls().list.unique(maintain_order=True)
     said = pl.concat_list(pl.concat_list(CODE).list.drop_nulls(), messages).list.join(" | ")
-    return pl.when(said != "").then(said.str.replace_all(NUMBERS, HIDDEN)).alias(_TEXT)
+    return pl.when(said != "").then(said).alias(_TEXT)
+
+
+def without_numbers(said: pl.Expr) -> pl.Expr:
+    """Words without what may be the number of a card or a telephone."""
+    return said.str.replace_all(NUMBERS, HIDDEN)
 
 
 def of_records(text: pl.DataFrame, found: Records, one: Answered, terms: Terms) -> pl.DataFrame:
@@ -78,12 +82,17 @@ def _frame(code: str, level: str, rows: pl.DataFrame, one: Answered) -> pl.DataF
 def _discreet(layout: Layout) -> pl.Expr:
     """The words of the receiver without what the record itself says of a person."""
     said = pl.col(_TEXT)
-    for field in layout.fields:
-        if field.sensitivity == "direct":
-            cell = pl.col(field.name)
-            is_within = (cell.str.len_chars() >= SHORTEST).fill_null(value=False)
-            said = pl.when(is_within).then(said.str.split(cell).list.join(HIDDEN)).otherwise(said)
-    return said
+    names = [field.name for field in layout.fields if field.sensitivity == "direct"]
+    if not names:
+        return without_numbers(said)
+    # A name may stand in a longer one, which goes first.
+    length = pl.element().str.len_chars()
+    cells = pl.concat_list(names).list.eval(pl.element().filter(length >= SHORTEST))
+    cells = cells.list.eval(pl.element().sort_by(length, descending=True))
+    for number in range(len(names)):
+        cell = cells.list.get(number, null_on_oob=True)
+        said = pl.when(cell.is_not_null()).then(said.str.split(cell).list.join(HIDDEN)).otherwise(said)
+    return without_numbers(said)
 
 
 def stray(rows: pl.DataFrame, name: str, verdict: FileVerdict) -> Iterator[pl.DataFrame]:
