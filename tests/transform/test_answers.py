@@ -492,3 +492,34 @@ def test_what_comes_back_is_what_was_sent_whatever_is_answered(tmp_path):
         assert told["accepted_totals"]["paid"] == counts[3]
         assert told["accepted"] + told["rejected"] == 4
         assert {row for row, *_ in found} == {at for at, one in enumerate(statuses, 1) if one != "A"}
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "ndjson", "xml", "xlsx", "parquet"])
+def test_what_was_sent_may_be_of_any_format(tmp_path, form):
+    settled(tmp_path, without_manifest(), {FIRST: SENT.encode()})
+    sent, bill = tmp_path / f"sent.{form}", str(tmp_path / "bill.json")
+    made = medpay(
+        "transform", tmp_path / "out" / FIRST, "--mapping", "identity", "--dialect", tmp_path / "bill.toml",
+        "--to-dialect", f"{form}:{bill}", "-o", sent,
+    )  # fmt: skip
+    assert made.exit_code == 0
+    answer(tmp_path, [{**row, "orig_digest": sha(sent.read_bytes())} for row in REFUSED])
+    told = medpay(
+        "validate", sent, "--dialect", f"{form}:{bill}", "--answered", tmp_path / "ack.csv", "--format", "json",
+    )  # fmt: skip
+    assert told.exit_code == 1, told.err
+    document = json.loads(told.out)
+    [found] = document["findings"]
+    assert (found["row"], found["code"], found["value"], found["key"]) == (2, "B207", "7.50", {"bill_no": "A-002"})
+    assert document["files"][0]["rejected_totals"] == {"paid": "7.50"}
+    answer(tmp_path, [{**row, "orig_digest": "0" * 64} for row in REFUSED])
+    assert medpay("validate", sent, "--dialect", f"{form}:{bill}", "--answered", tmp_path / "ack.csv").exit_code == 3
+
+
+@pytest.mark.parametrize("form", ["json", "ndjson", "xml", "xlsx", "parquet"])
+def test_an_answer_may_be_of_any_format_that_one_is_written_in(tmp_path, form):
+    settled(tmp_path, DIALECT, batch())
+    sent, ack = tmp_path / "out" / FIRST, tmp_path / f"ack.{form}"
+    assert medpay("validate", sent, "--dialect", tmp_path / "bill.toml", "--ack", ack).exit_code == 0
+    told = medpay("validate", sent, "--dialect", tmp_path / "bill.toml", "--answered", ack, "--format", "json")
+    assert (told.exit_code, json.loads(told.out)["findings"]) == (0, [])
