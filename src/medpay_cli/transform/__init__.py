@@ -8,24 +8,26 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import polars as pl
 
-from medpay_cli import files, formats, mappings, money, reports, separating
+from medpay_cli import files, formats, mappings, money
 from medpay_cli.batches import Batches
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import InternalError, MedpayError
 from medpay_cli.files import Source
 from medpay_cli.findings import ERROR, FileVerdict, Findings, Outcome
-from medpay_cli.judging import NOT_JUDGED, Judgement, Terms
+from medpay_cli.judging import NOT_JUDGED, Terms
 from medpay_cli.layouts import Field
 from medpay_cli.mappings import MappingFile
 from medpay_cli.partners import Partner
 from medpay_cli.reports import Style
 from medpay_cli.transform import grouping, nesting, publishing
+from medpay_cli.transform.aside import aside
 from medpay_cli.transform.binding import Binding, Chosen, Taken
 from medpay_cli.transform.converting import Conservation, Conversion, Target, reject_across
+from medpay_cli.transform.families import reject_families
 from medpay_cli.transform.publishing import Beside, Content, Limit, Part
 from medpay_cli.validate import exit_code, opened
 
@@ -126,9 +128,12 @@ def transform(
     conversions = [of for one in taken for of in one.conversions.values()]
     for node in {of.target.node for of in conversions}:
         reject_across([of for of in conversions if of.target.node == node])
+    is_judged = all(one.verdict.verdict != NOT_JUDGED for taking in taken for one in taking.judgements)
+    if accepted_only and chosen and is_judged:
+        reject_families(taken, chosen)
     result = _told(used, out, taken, chosen)
     result.others = [Other(one.join.kind, one.path, one.records, one.unasked) for one in reading.partners or ()]
-    if any(one.verdict.verdict == NOT_JUDGED for taking in taken for one in taking.judgements):
+    if not is_judged:
         return replace(result, incomplete="not_judged")
     if chosen is None or (result.exit_code and not accepted_only):
         return replace(result, incomplete="findings")
@@ -137,7 +142,7 @@ def transform(
             raise MedpayError("dialect_fault", path=chosen.dialect.name, reason="batch name: {part}")
         result.out = reading.seal.named(1)
         files.check_targets((result.out,), paths)
-    beside = _beside(result, taken, style or Style("en")) if result.exit_code else {}
+    beside = aside(result.out, (result.source, result.target), taken, style or Style("en")) if result.exit_code else {}
     files.check_targets(beside, paths)
     with reading.seal.claimed() if reading.seal else contextlib.nullcontext(lambda: None) as done:
         if not _write(result, taken, chosen, limit or Limit(), beside, reading):
@@ -340,59 +345,3 @@ def _prove(
 def _tie(what: str, left: object, right: object) -> None:
     if left != right:
         raise InternalError("tie_out", what=what, left=left, right=right)
-
-
-def _beside(result: Transformation, taken: list[Taken], style: Style) -> dict[Path, Callable[[BinaryIO], None]]:
-    """The rejected records of each input in its own layout, and why they were. Raises MedpayError where they cannot be
-    told apart from what they belong to."""
-    rejecting = [one for one in taken if any(of.rejected.any() for of in one.conversions.values())]
-    beside: dict[Path, Callable[[BinaryIO], None]] = {}
-    for number, one in enumerate(rejecting, 1):
-        if len(one.parts) > 1:
-            raise MedpayError("aside_nodes", path=one.source.path, dialect=one.dialect.name)
-        name = f"{result.out}.rejected" if len(taken) == 1 else f"{result.out}.{number}.rejected"
-        beside[Path(name)] = partial(_reject, one)
-        beside[Path(f"{name}.why.csv")] = partial(_why, result, one, style)
-    return beside
-
-
-def _reject(one: Taken, file: BinaryIO) -> None:
-    """Byte for byte where records are lines, else written anew."""
-    ((node, conversion),) = one.conversions.items()
-    if one.dialect.format in formats.IN_LINES and not one.dialect.nodes:
-        separating.separate(one.source, _of_rejected(one, node), None, file, one.dialect)
-        return
-    if conversion.unfit:
-        raise MedpayError("aside_unread", path=one.source.path, count=conversion.unfit)
-    names = {node: one.parts[node].names}
-    again = one.judgements[0].again(conversion.rejected)
-    formats.write(file, one.dialect, names, ({node: frame} for frame in again))
-
-
-def _of_rejected(one: Taken, node: str | None) -> Judgement[Any]:
-    """The judgement with what either end rejects, and for control lines what that sums up to."""
-    made, conversion = one.judgements[0], one.conversions[node]
-    verdict, accepted = made.verdict, dict[str, Decimal]()
-    for frame in made.again(~conversion.rejected) if one.dialect.head or one.dialect.tail else ():
-        amounts = (money.amount(pl.col(of.name), of.digits, of.scale).alias(of.name) for of in one.parts[node].money)
-        for name, amount in money.sums(frame.select(amounts)).items():
-            accepted[name] = money.total([accepted.get(name), amount])
-    rejected = {name: money.total([whole, -accepted.get(name, Decimal(0))]) for name, whole in verdict.totals.items()}
-    count = int(conversion.rejected.sum())
-    return replace(made, lines=conversion.kinds, verdict=replace(verdict, rejected=count, rejected_totals=rejected))
-
-
-def _why(result: Transformation, one: Taken, style: Style, file: BinaryIO) -> None:
-    """Every finding at error level of both ends, in the order of the records."""
-    found = Findings()
-    found.extend(one.judgements[0].findings)
-    for of in one.conversions.values():
-        if of.desk:
-            found.merge(of.desk.made.findings.frames(), "row")
-    both = (result.source, result.target)
-    titles = {name: title for end in both for name, title in end.titles.items()}
-    sensitivity = {name: level for end in both for name, level in end.sensitivity.items()}
-    plain = (result.source.plain - {*result.target.titles}) | result.target.plain
-    reports.write(
-        replace(result.source, findings=found, titles=titles, sensitivity=sensitivity, plain=plain), "why", file, style
-    )
