@@ -86,7 +86,7 @@ def _why(ends: Ends, one: Taken, style: Style, file: BinaryIO) -> None:
         own = Findings()
         own.extend(made.findings)
         conversion = one.conversions.get(made.verdict.node)
-        if conversion and conversion.desk:
+        if conversion is not None and conversion.desk:
             own.merge(conversion.desk.made.findings.frames(), "row")
         found.extend(own)
     titles = {name: title for end in ends for name, title in end.titles.items()}
