@@ -135,6 +135,11 @@ class Dialect:
         path = ("records", "record") if self.format == "xml" else ()
         return self.nodes or (Node(None, path, self.layout),)
 
+    @property
+    def counted(self) -> str | None:
+        """The node whose records are counted and summed up where something is declared of a file."""
+        return (self.batch.node if self.batch else None) or self.parts[0].name
+
     def wanted(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """The fields that a header must name."""
         if not self.missing_columns:
@@ -266,6 +271,8 @@ def _built(name: str, document: config.Document) -> Dialect:
     manifest, answers = (others.get("dialect", batchfiles.USUAL), others.get("answers"))
     batch = batchfiles.built(document.get("batch"), _other(manifest, name), answers and _other(answers, name))
     fault = next(chain(_faults(nodes), _text_faults(document), batchfiles.faults(batch)), None)
+    if batch and batch.node not in (None, *(node.name for node in nodes)):
+        fault = f"batch node {batch.node}: {', '.join(str(node.name) for node in nodes) or '-'}"
     if fault:
         raise MedpayError("dialect_fault", path=name, reason=fault)
     return Dialect(

@@ -102,7 +102,9 @@ def judge_parts(
         for desk in part if terms.profile.not_judged == ERROR else ():
             _tell_not_judged(desk.made)
         own = [part[0].beside, *(part[0].declared if not terms.at_most else ())]
-        _hold_against(part[0], [terms.declared, *own] if is_whole else own)
+        counted = next((desk for desk in part if desk.made.verdict.node == dialect.counted), part[0])
+        others = {name: value for desk in reversed(part) for name, value in desk.tally.others.items()}
+        _hold_against(counted, [terms.declared, *own] if is_whole else own, others)
         for desk in part if terms.profile.refuse_from else ():
             _refuse(desk.made, terms.profile.refuse_from or 0)
     if not is_whole:
@@ -313,8 +315,9 @@ def unreadable(verdict: FileVerdict, err: ReadError | None) -> Judgement[T]:
     return made
 
 
-def _hold_against(desk: Desk[T], declared: list[Declared]) -> None:
-    """Leave a file unjudged that holds other than what was declared of it, or of which different things are said."""
+def _hold_against(desk: Desk[T], declared: list[Declared], others: Mapping[str, str | None]) -> None:
+    """Leave a file unjudged that holds other than what was declared of it, or of which different things are said;
+    `others` is what records of any node say otherwise."""
     made, tally = desk.made, desk.tally
     verdict = made.verdict
     if verdict.verdict == NOT_JUDGED:
@@ -322,7 +325,7 @@ def _hold_against(desk: Desk[T], declared: list[Declared]) -> None:
     said = control.joined(Declared(facts=one.facts) for one in declared)
     otherwise = (one.contradicted(verdict.records, verdict.totals, tally.hashes) for one in declared)
     _contradict(made, (some for one in otherwise for some in one))
-    _contradict(made, said.disagreeing(tally.others), DISAGREEING)
+    _contradict(made, said.disagreeing(others), DISAGREEING)
 
 
 def contradicted(verdict: FileVerdict, found: Iterable[tuple[str, str, str, str]]) -> Judgement[T]:

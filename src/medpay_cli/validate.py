@@ -35,7 +35,7 @@ from medpay_cli.frames import Frames
 from medpay_cli.judging import FOUND, NOT_JUDGED, STRUCTURE_ONLY, VALID, Judgement, Terms
 from medpay_cli.layouts import Layout
 from medpay_cli.partners import Partner
-from medpay_cli.parts import Parts, fitted, ids
+from medpay_cli.parts import Parts, counted, fitted, ids
 from medpay_cli.reports import Style
 from medpay_cli.rules import together
 
@@ -250,7 +250,7 @@ def _judged(
             used, written = recognition.recognised(source, terms.encoding, layout, partner)
         if in_lines:
             _check_in_lines(source, written)
-        first = next(iter(used.values()))
+        first = counted(used, written)
         said = Declared(facts=batches.facts(source, written))
         terms, wrong = beside.held(source, written, first, terms)
         said = terms.beside.get(source.path, said)

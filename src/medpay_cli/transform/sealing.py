@@ -38,6 +38,7 @@ from medpay_cli.dialects import RECORDS, Dialect
 from medpay_cli.errors import LockedError, MedpayError, RefusedError
 from medpay_cli.layouts import Layout
 from medpay_cli.parts import fitted
+from medpay_cli.transform.nesting import Chunk
 from medpay_cli.transform.publishing import Content, Part, numbered
 
 # In the folder of the data files: which numbers were ever used there.
@@ -77,26 +78,32 @@ class Seal:
         said = self.batch.said_by((self.out or self.named(1)).name)
         return {name: value for name, value in said.items() if name != PART_OF_NAME}
 
-    def write(self, file: BinaryIO, dialect: Dialect, node: str | None, records: Iterable[pl.DataFrame]) -> Content:
-        """Write records and take what the manifest says of them. Raises MedpayError where one is not as the name of the
-        file says."""
+    def write(self, file: BinaryIO, dialect: Dialect, names: formats.Names, chunks: Iterable[Chunk]) -> Content:
+        """Write records and take what the manifest says of those that it counts. Raises MedpayError where one is not as
+        the name of the file says."""
         content = Content()
-        hashed = [self.batch.hash] if self.batch.hash else []
 
-        def taken() -> Iterator[pl.DataFrame]:
-            for frame in records:
-                amounts = frame.select(
-                    money.amount(pl.col(one.name), one.digits, one.scale).alias(one.name) for one in self.layout.money
-                )
-                for name, more in money.sums(amounts).items():
-                    content.sums[name] = money.total([content.sums.get(name), more])
-                content.tally.add(Tally.of(frame, hashed, self.said))
-                yield frame
+        def taken() -> Iterator[Chunk]:
+            for chunk in chunks:
+                for node, frame in chunk.items():
+                    if node == dialect.counted:
+                        self._count(content, frame)
+                    content.tally.add(Tally.of(frame, (), self.said))
+                yield chunk
 
-        formats.write(file, dialect, {node: self.layout.names}, ({node: one} for one in taken()))
+        formats.write(file, dialect, names, taken())
         for name, other in content.tally.others.items():
             raise MedpayError("stamp_and_records", name=name, value=self.said[name], other=other or "-")
         return content
+
+    def _count(self, content: Content, frame: pl.DataFrame) -> None:
+        content.records += frame.height
+        amounts = frame.select(
+            money.amount(pl.col(one.name), one.digits, one.scale).alias(one.name) for one in self.layout.money
+        )
+        for name, more in money.sums(amounts).items():
+            content.sums[name] = money.total([content.sums.get(name), more])
+        content.tally.add(Tally.of(frame, [self.batch.hash] if self.batch.hash else [], {}))
 
     def publish(self, parts: list[Part]) -> list[Path]:
         """Write what stands beside files that are at their final names, all of it or nothing; where it is.
@@ -135,7 +142,7 @@ class Seal:
             BATCH: self.number,
             NAME: part.path.name,
             SIZE: str(part.size),
-            COUNT: str(part.records),
+            COUNT: str(content.records),
             ALGORITHM: self.batch.digest,
             DIGEST: made,
             PART: str(number),
