@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import polars as pl
 
-from medpay_cli import batches, dialects, formats, money
+from medpay_cli import dialects, formats, manifests, money
 from medpay_cli.batchfiles import ALGORITHM, BATCH, BatchFiles
 from medpay_cli.control import Declared
 from medpay_cli.dialects import Dialect
@@ -108,7 +108,7 @@ def _rows(one: Answered, outcome: Outcome) -> Iterator[pl.DataFrame]:
     usual = (one.dialect.batch or BatchFiles()).digest
     batch = {
         "orig_batch_no": said.get(BATCH, UNKNOWN),
-        "orig_digest": batches.digest_of(one.source, said.get(ALGORITHM, usual)),
+        "orig_digest": manifests.digest_of(one.source, said.get(ALGORITHM, usual), one.dialect.batch),
         **{name: str(count) for name, count in counts.items()},
         "accept_amt": money.written(money.total(totals), 2),
     }

@@ -211,7 +211,7 @@ class Desk(Generic[T]):
         self.unjudged = Counter[str]()
         self.declared: list[Declared] = []
         # What stands beside the file says of it.
-        self.beside = self._terms.beside.get(source.path, Declared())
+        self.beside = self._terms.beside.get(source.name, Declared())
         self.tally = Tally()
         # Of the batch that was last; the batch itself is not held as long as the desk is.
         self.width: int | None = None

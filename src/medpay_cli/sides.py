@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from medpay_cli import batches, checks, dialects, files, formats, judging, layouts, money
+from medpay_cli import checks, dialects, files, formats, judging, layouts, manifests, money
 from medpay_cli.batches import Batches
 from medpay_cli.checks import Flagged
 from medpay_cli.dialects import Dialect
@@ -149,7 +149,7 @@ def read(
     beside = Batches(partner, terms.manifest)
 
     def is_beside(name: str) -> bool:
-        return batches.is_beside(written.batch, name)
+        return manifests.is_beside(written.batch, name)
 
     def failed(err: ReadError) -> ReadSide:
         return _gathered(side, path, used, [judging.unreadable(blank, err)], recipe)

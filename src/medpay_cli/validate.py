@@ -18,6 +18,7 @@ from medpay_cli import (
     formats,
     judging,
     layouts,
+    manifests,
     recognition,
     reports,
     separating,
@@ -108,7 +109,8 @@ def validate(
     paths = list(paths)
     if targets:
         files.check_targets(targets.paths, paths)
-    sources = [one for path in paths for one in opened(Source.parse(path))]
+    is_beside = manifests.beside_in(dialect, partner)
+    sources = [one for path in paths for one in opened(Source.parse(path), is_beside)]
     one_only = {
         "--accepted, --rejected": bool(targets and targets.records),
         "--expect, --totals": held.declared != Declared(),
@@ -222,10 +224,10 @@ def _is_ignored(code: str, terms: Terms) -> bool:
     return code.startswith(terms.ignored or ("-",)) and not findings.always_applies(code)
 
 
-def opened(source: Source) -> list[tuple[Input, ReadError | None]]:
+def opened(source: Source, is_beside: archive.Is = lambda _: False) -> list[tuple[Input, ReadError | None]]:
     """What a PATH opens to; an archive that cannot be opened is one input, with the reason."""
     try:
-        return [(one, None) for one in archive.inputs(source)]
+        return [(one, None) for one in archive.inputs(source, is_beside)]
     except ReadError as err:
         return [(Input(source.path, source.member), err)]
 
@@ -253,7 +255,7 @@ def _judged(
         first = counted(used, written)
         said = Declared(facts=batches.facts(source, written))
         terms, wrong = beside.held(source, written, first, terms)
-        said = terms.beside.get(source.path, said)
+        said = terms.beside.get(source.name, said)
         if asked.ack:
             acknowledging.check(first, written, said)
         elif is_answered:

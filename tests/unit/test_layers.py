@@ -16,6 +16,7 @@ ROWS = (
     {"pairing", "answers"},
     {"acknowledging", "recognition", "separating", "sides"},
     {"batches"},
+    {"manifests"},
     {"evidence", "examples", "judging", "mappings", "recipes", "reports"},
     {"desk"},
     {"checks", "matching", "formats", "control", "parts", "rules"},

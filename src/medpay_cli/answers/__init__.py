@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from medpay_cli import batches, checks, findings, money
+from medpay_cli import checks, findings, manifests, money
 from medpay_cli.acknowledging import UNKNOWN, Answered, amount_of, names_of, said_of, written_as
 from medpay_cli.answers import records, told
 from medpay_cli.answers.reading import (
@@ -89,11 +89,11 @@ def _of(one: Answered, answers: list[Answer], name: str) -> Answer | None:
 def _digests(one: Answered, lengths: set[int]) -> Iterator[str]:
     """The digests of a file: by the algorithm that is agreed, then by the others; an answer does not say by which."""
     usual = said_of(one).get(ALGORITHM, (one.dialect.batch or BatchFiles()).digest)
-    yield batches.digest_of(one.source, usual)
-    for algorithm, (_, length) in batches.ALGORITHMS.items():
+    yield manifests.digest_of(one.source, usual, one.dialect.batch)
+    for algorithm, (_, length) in manifests.ALGORITHMS.items():
         if algorithm != usual and length in lengths:
             with contextlib.suppress(StorageError):
-                yield batches.digest_of(one.source, algorithm)
+                yield manifests.digest_of(one.source, algorithm, one.dialect.batch)
 
 
 def _hold(one: Answered, answer: Answer, name: str, terms: Terms) -> None:

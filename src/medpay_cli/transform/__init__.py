@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import polars as pl
 
-from medpay_cli import files, formats, mappings, money
+from medpay_cli import files, formats, manifests, mappings, money
 from medpay_cli.batches import Batches
 from medpay_cli.dialects import Dialect
 from medpay_cli.errors import InternalError, MedpayError
@@ -122,7 +122,9 @@ def transform(
     used = used.under(held.profile.conventions)
     reading = Binding(used, out, layout, dialect, to_dialect, given or {}, held, partner, batch_no, others=others or {})
     reading.beside = Batches(partner, held.manifest)
-    taken = [reading.read(source, broken) for path in paths for source, broken in opened(Source.parse(path))]
+    is_beside = manifests.beside_in(dialect or (used.source.dialect if used.source else None), partner)
+    inputs = [one for path in paths for one in opened(Source.parse(path), is_beside)]
+    taken = [reading.read(source, broken) for source, broken in inputs]
     reading.beside.check_whole()
     chosen = reading.target
     conversions = [of for one in taken for of in one.conversions.values()]

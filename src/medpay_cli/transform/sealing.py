@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import polars as pl
 
-from medpay_cli import batches, checks, dialects, files, formats, layouts, money
+from medpay_cli import checks, dialects, files, formats, layouts, money
 from medpay_cli.batches import Batches
 from medpay_cli.batchfiles import (
     ALGORITHM,
@@ -37,6 +37,7 @@ from medpay_cli.control import Tally
 from medpay_cli.dialects import RECORDS, Dialect
 from medpay_cli.errors import LockedError, MedpayError, RefusedError
 from medpay_cli.layouts import Layout
+from medpay_cli.manifests import digest, hasher, is_beside
 from medpay_cli.parts import fitted
 from medpay_cli.transform.nesting import Chunk
 from medpay_cli.transform.publishing import Content, Part, numbered
@@ -135,7 +136,7 @@ class Seal:
             one.name: money.written(content.sums.get(one.name, money.total(())), one.scale) for one in self.layout.money
         }
         with files.reading(part.path), part.path.open("rb") as stream:
-            made = batches.digest(stream, self.batch.digest)
+            made = digest(stream, self.batch.digest)
         return {
             **self.values,
             **sums,
@@ -170,7 +171,7 @@ class Seal:
                 raise RefusedError("batch_used", batch=self.number, path=path)
             # Files of a run that stopped on its way are nobody's yet: their manifest is missing.
             holding = self.manifests.holders(self.folder, self.batch, self.number)
-            holding = [one for one in holding if BEGUN not in states or batches.is_beside(self.batch, one)]
+            holding = [one for one in holding if BEGUN not in states or is_beside(self.batch, one)]
             first = [self.named(1)] if self.out is None else [self.out, numbered(self.out, 1)]
             beside = [self.batch.beside_of(one.name, self.values) for one in first]
             holding += [name for name in beside if name and (self.folder / name).exists()]
@@ -209,7 +210,7 @@ def stamped(
         free = [one for one in manifest.fields if one.name not in MADE | sums]
         needed += [one.name for one in free if one.required]
         optional = {one.name for one in free}
-        batches.hasher(batch.digest)
+        hasher(batch.digest)
         amounts = [one.name for one in layout.money]
         for key, name, names in (("amount", batch.amount, amounts), ("hash", batch.hash, [*layout.names])):
             if name is not None and name not in names:
