@@ -424,6 +424,26 @@ def test_a_partner_answers_in_a_layout_of_its_own_without_digests_or_counts(tmp_
     ])  # fmt: skip
 
 
+def test_numbers_of_a_layout_that_does_not_say_so_are_held_all_the_same(tmp_path):
+    dialect = without_manifest().replace("[batch]\n", '[batch]\nanswers = "their.toml"\n')
+    arrived(tmp_path, [], dialect=dialect)
+    texts = {name: {"type": "string", "title": name, "x-en": name} for name in (
+        "orig_batch_no", "ack_status", "recv_count", "accept_amt", "row_no"
+    )}  # fmt: skip
+    (tmp_path / "their.json").write_text(json.dumps({**THEIRS, "properties": texts}), encoding="utf-8")
+    (tmp_path / "their.toml").write_text(ANSWERS, encoding="utf-8")
+    said = {
+        "B7|P|4|107.48|\nB7|A|4|107.48|1\nB7|R|4|107.48|2\nB7|A|4|107.480|3\nB7|A|4|107.48|04\n": (1, ["B207"]),
+        "B7|P|four|107.48|\nB7|A|four|107.48|1\n": (3, ["F223"]),
+        "B7|P|4|1e2|\nB7|A|4|1e2|1\n": (3, ["F223"]),
+        "B7|A|4|114.98|\nB7|R|4|114.98|two\n": (3, ["F223"]),
+    }  # fmt: skip
+    for text, expected in said.items():
+        (tmp_path / "ack.csv").write_text(text, encoding="utf-8")
+        code, found, _ = held(tmp_path)
+        assert (code, [one[1] for one in found]) == expected, text
+
+
 def test_an_answer_is_written_as_the_dialect_says(tmp_path):
     settled(tmp_path, DIALECT.replace("[batch]\n", '[batch]\nanswers = "their.toml"\n'), batch())
     (tmp_path / "their.json").write_text(json.dumps(THEIRS, ensure_ascii=False), encoding="utf-8")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from medpay_cli import dialects, files, judging
+from medpay_cli import control, dialects, files, judging
 from medpay_cli.acknowledging import CLAIM, FILE
 from medpay_cli.errors import ReadError
 from medpay_cli.findings import ERROR
@@ -22,6 +22,8 @@ BATCH, DIGEST, AMOUNT, STATUS, CODE = "orig_batch_no", "orig_digest", "accept_am
 RECEIVED, ACCEPTED, REJECTED = "recv_count", "accept_count", "reject_count"
 # What every row says of its file.
 SAID = (BATCH, DIGEST, RECEIVED, ACCEPTED, REJECTED, AMOUNT)
+NUMBERS = {**dict.fromkeys((RECEIVED, ACCEPTED, REJECTED), control.NUMBER_OF_RECORDS), AMOUNT: control.AMOUNT}
+ROW_NUMBER = "^-?[0-9]{1,18}$"
 # What a row says of a record.
 TOLD = ("ack_level", STATUS, "row_no", CLAIM, "field_code", CODE, "err_msg_zh", "err_msg_en")
 # Which row of the acknowledgement it is; no column can be called so.
@@ -65,7 +67,7 @@ def read(path: str, dialect: str, partner: Partner | None) -> list[Answer]:
         for records, frame in made.also:
             frames.append(frame.with_columns(pl.col(AT) + before))
             before += records
-    return _by_file(pl.concat(frames))
+    return _by_file(pl.concat(frames), name)
 
 
 def _kept(batch: Batch, *_: object) -> tuple[int, pl.DataFrame]:
@@ -73,18 +75,27 @@ def _kept(batch: Batch, *_: object) -> tuple[int, pl.DataFrame]:
     text = batch.text
     names = dict.fromkeys((*SAID, *TOLD))
     column = {name: pl.col(name) if name in text.columns else pl.lit(None, pl.String).alias(name) for name in names}
-    column["row_no"] = column["row_no"].cast(pl.Int64)
     column[DIGEST] = column[DIGEST].str.to_lowercase()
     return batch.records, text.select(pl.col(ROW).alias(AT), *column.values())
 
 
-def _by_file(rows: pl.DataFrame) -> list[Answer]:
-    """Rows of one digest are about one file; without digests, those of one number."""
+def _by_file(rows: pl.DataFrame, name: str) -> list[Answer]:
+    """Rows of one digest are about one file; without digests, those of one number. Raises ReadError F223 for a number
+    that is none: a layout of the user's need not say so."""
+    wrong = rows["row_no"].filter(~rows["row_no"].str.contains(ROW_NUMBER))
+    if wrong.len():
+        raise ReadError(UNREAD, f"{name}: row_no {wrong[0]}", "N")
+    rows = rows.with_columns(pl.col("row_no").cast(pl.Int64))
     answers = []
     for _, own in rows.group_by(pl.coalesce(DIGEST, BATCH), maintain_order=True):
         facts = {name: own[name].drop_nulls().unique(maintain_order=True).to_list() for name in SAID}
+        for column, form in NUMBERS.items():
+            wrong = [said for said in facts[column] if not form.fullmatch(said)]
+            if wrong:
+                raise ReadError(UNREAD, f"{name}: {column} {wrong[0]}", "N" if column != AMOUNT else "N.NN")
         facts[AMOUNT] = _different(facts[AMOUNT])
-        is_of_file = (pl.col("ack_level") == FILE).fill_null(value=False) & pl.col("row_no").is_null()
+        names_none = pl.col("row_no").is_null() & pl.col(CLAIM).is_null()
+        is_of_file = (pl.col("ack_level") == FILE).fill_null(names_none) & pl.col("row_no").is_null()
         told = own.select(AT, *TOLD)
         answers.append(Answer(facts, told.filter(is_of_file), told.filter(~is_of_file)))
     return answers
