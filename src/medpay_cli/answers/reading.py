@@ -82,9 +82,9 @@ def _kept(batch: Batch, *_: object) -> tuple[int, pl.DataFrame]:
 def _by_file(rows: pl.DataFrame, name: str) -> list[Answer]:
     """Rows of one digest are about one file; without digests, those of one number. Raises ReadError F223 for a number
     that is none: a layout of the user's need not say so."""
-    wrong = rows["row_no"].filter(~rows["row_no"].str.contains(ROW_NUMBER))
-    if wrong.len():
-        raise ReadError(UNREAD, f"{name}: row_no {wrong[0]}", "N")
+    no_rows = rows["row_no"].filter(~rows["row_no"].str.contains(ROW_NUMBER))
+    if no_rows.len():
+        raise ReadError(UNREAD, f"{name}: row_no {no_rows[0]}", "N")
     rows = rows.with_columns(pl.col("row_no").cast(pl.Int64))
     answers = []
     for _, own in rows.group_by(pl.coalesce(DIGEST, BATCH), maintain_order=True):
