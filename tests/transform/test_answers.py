@@ -147,6 +147,14 @@ def test_a_remark_is_told_and_the_record_accepted(tmp_path):
     assert held(tmp_path, "--ignore", "B208")[:2] == (0, [])
 
 
+def test_a_remark_that_is_an_error_to_a_partner_rejects_the_record(tmp_path):
+    four = ("4", "4", "0", "114.98")
+    arrived(tmp_path, [file("E", four), *each("AEAA", four), record("E", "2", four, **REASON)])
+    (tmp_path / "medpay.toml").write_text('[partners.p.severity]\nB208 = "error"\n', encoding="utf-8")
+    code, _, files = held(tmp_path, "--partner", "p", "--config", tmp_path / "medpay.toml")
+    assert (code, files[0]["accepted"], files[0]["rejected_totals"]) == (1, 3, {"paid": "7.50"})
+
+
 def test_what_is_said_of_the_whole_file_is_told_and_refuses_nothing(tmp_path):
     four = ("4", "4", "0", "114.98")
     arrived(tmp_path, [file("E", four), file("E", four, err_code="W9", err_msg_en="late"), *each("AAAA", four)])

@@ -186,6 +186,8 @@ def _reject(one: Answered, found: Records, terms: Terms) -> dict[str, dict[str, 
     readable = np.zeros(verdict.records, np.bool_)
     readable[names_of(one)["row_no"].to_numpy() - 1] = True
     newly = (found.refused | found.silent) & readable
+    if terms.applies(told.REMARKED) and terms.severity(told.REMARKED) == ERROR:  # to this partner
+        newly |= found.remarked & readable
     wanted = (newly | found.remarked) & readable
     marks = {"refused": found.refused, "silent": found.silent, "newly": newly & ~before}
 
