@@ -102,13 +102,12 @@ def judge_parts(
         for desk in part if terms.profile.not_judged == ERROR else ():
             _tell_not_judged(desk.made)
         own = [part[0].beside, *(part[0].declared if not terms.at_most else ())]
-        counted = next((desk for desk in part if desk.made.verdict.node == dialect.counted), part[0])
         others = {name: value for desk in reversed(part) for name, value in desk.tally.others.items()}
-        _hold_against(counted, [terms.declared, *own] if is_whole else own, others)
+        _hold_against(_counted(part, dialect), [terms.declared, *own] if is_whole else own, others)
         for desk in part if terms.profile.refuse_from else ():
             _refuse(desk.made, terms.profile.refuse_from or 0)
     if not is_whole:
-        _hold_all([part[0].made for part in parts], terms.declared)
+        _hold_all([_counted(part, dialect).made for part in parts], terms.declared)
     return [[desk.made for desk in part] for part in parts]
 
 
@@ -249,6 +248,11 @@ def _reject_repeated(parts: list[list[Desk[T]]], reading: Callable[[int], Abstra
             for desk, candidates, times in zip(desks, gathered.parts(), gathered.times(), strict=True):
                 if desk.made.verdict.verdict != NOT_JUDGED:
                     desk.reject_repeated(code, keys.names, candidates, times)
+
+
+def _counted(part: list[Desk[T]], dialect: Dialect) -> Desk[T]:
+    """That of the node whose records are counted and summed up."""
+    return next((desk for desk in part if desk.made.verdict.node == dialect.counted), part[0])
 
 
 def _hold_all(made: list[Judgement[T]], declared: Declared) -> None:
