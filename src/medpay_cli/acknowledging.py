@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import polars as pl
 
-from medpay_cli import batches, dialects, formats, money
+from medpay_cli import dialects, formats, manifests, money
 from medpay_cli.batchfiles import ALGORITHM, BATCH, BatchFiles
 from medpay_cli.control import Declared
 from medpay_cli.dialects import Dialect
@@ -62,23 +62,36 @@ def called(batch: Batch, *_: object) -> Called:
 def check(layout: Layout, dialect: Dialect, said: Declared) -> None:
     """Before an hour is spent on judging: raises MedpayError for what has no batch number or no amount, and for an
     answer, which nobody answers."""
-    if layout.kind == LAYOUT:
-        raise MedpayError("ack_of_ack", layout=layout.id)
-    if dialect.nodes:
-        raise MedpayError("split_nodes", dialect=dialect.name)
-    _amount(layout, dialect)
+    check_answerable(layout, dialect)
     items = [name for line in (dialect.head, dialect.tail) if line for name in line.items]
     if BATCH not in (*said.facts, *items):
         raise MedpayError("ack_no_batch", dialect=dialect.name)
 
 
+def check_answerable(layout: Layout, dialect: Dialect) -> None:
+    """The same, whatever its number is."""
+    if layout.kind == LAYOUT:
+        raise MedpayError("ack_of_ack", layout=layout.id)
+    if dialect.nodes:
+        raise MedpayError("answer_nodes", dialect=dialect.name)
+    amount_of(layout, dialect)
+
+
 def write(path: Path, out: BinaryIO, answered: Iterable[Answered], outcome: Outcome, partner: Partner | None) -> None:
-    """Write the acknowledgement of files, in the format that its ending says, CSV where it says none."""
-    form = formats.format_by(path) or "csv"
-    parts, dialect = fitted(dialects.load(f"{form}:{LAYOUT}", partner))
+    """Write the acknowledgement of files, in the dialect that theirs names, else in the format that its ending says."""
+    answered = list(answered)
+    parts, dialect = fitted(dialects.load(written_as(path, answered), partner))
     ((node, layout),) = parts.items()
     rows = (frame for one in answered for frame in _rows(one, outcome))
     formats.write(out, dialect, {node: layout.names}, ({node: _fitting(frame, layout)} for frame in rows))
+
+
+def written_as(path: Path, files: list[Answered]) -> str:
+    """The dialect of an acknowledgement of files: what theirs says, else what its ending does, CSV where that says
+    nothing."""
+    batch = files[0].dialect.batch
+    said = batch.answers if batch else None
+    return said or f"{formats.format_by(path) or 'csv'}:{LAYOUT}"
 
 
 def _rows(one: Answered, outcome: Outcome) -> Iterator[pl.DataFrame]:
@@ -88,14 +101,14 @@ def _rows(one: Answered, outcome: Outcome) -> Iterator[pl.DataFrame]:
     rejected = verdict.rejected if is_judged else verdict.records
     totals = []
     if is_judged:
-        amount = _amount(one.layout, one.dialect)
+        amount = amount_of(one.layout, one.dialect)
         totals = [verdict.totals[amount], -verdict.rejected_totals[amount]]
     counts = {"recv_count": verdict.records, "accept_count": verdict.records - rejected, "reject_count": rejected}
-    said = _said(one)
+    said = said_of(one)
     usual = (one.dialect.batch or BatchFiles()).digest
     batch = {
         "orig_batch_no": said.get(BATCH, UNKNOWN),
-        "orig_digest": batches.digest_of(one.source, said.get(ALGORITHM, usual)),
+        "orig_digest": manifests.digest_of(one.source, said.get(ALGORITHM, usual), one.dialect.batch),
         **{name: str(count) for name, count in counts.items()},
         "accept_amt": money.written(money.total(totals), 2),
     }
@@ -117,12 +130,12 @@ def _rows(one: Answered, outcome: Outcome) -> Iterator[pl.DataFrame]:
     yield from _every(one, constants)
 
 
-def _said(one: Answered) -> dict[str, str]:
+def said_of(one: Answered) -> dict[str, str]:
     """What is said of a file, by its manifest and its name before its control lines."""
     return {**one.made.said, **{name: said[-1][1] for name, said in one.said.facts.items()}}
 
 
-def _amount(layout: Layout, dialect: Dialect) -> str:
+def amount_of(layout: Layout, dialect: Dialect) -> str:
     """The amount that is accepted. Raises MedpayError where nobody says which that is."""
     names = [one.name for one in layout.money]
     of = (dialect.batch.amount if dialect.batch else None) or (names[0] if len(names) == 1 else None)
@@ -136,7 +149,7 @@ def _told(
     one: Answered, outcome: Outcome, level: str, chosen: pl.Expr, constants: list[pl.Expr]
 ) -> Iterator[pl.DataFrame]:
     """A row for each finding of a layer, in both languages, nobody's data in it."""
-    names = _names(one)
+    names = names_of(one)
     for found in one.made.findings.frames():
         some = found.filter(chosen)
         if some.is_empty():
@@ -160,7 +173,7 @@ def _told(
 def _every(one: Answered, constants: list[pl.Expr]) -> Iterator[pl.DataFrame]:
     """A row for each record: accepted or not."""
     wrong = pl.Series("wrong", lines.rejected(one.made.lines))
-    names = _names(one)
+    names = names_of(one)
     for first in range(0, len(wrong), AT_ONCE):
         some = wrong.slice(first, AT_ONCE).to_frame().with_row_index("row_no", first + 1)
         rows = some.select(
@@ -172,7 +185,7 @@ def _every(one: Answered, constants: list[pl.Expr]) -> Iterator[pl.DataFrame]:
         yield rows.join(names, on="row_no", how="left", maintain_order="left") if names.width > 1 else rows
 
 
-def _names(one: Answered) -> pl.DataFrame:
+def names_of(one: Answered) -> pl.DataFrame:
     """What each record that could be read is called by."""
     frames, before = [], 0
     for also in one.made.also:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from pathlib import Path, PurePath
-from typing import BinaryIO, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
-from medpay_cli import control, dialects, files, formats, judging
+from medpay_cli import control, formats, manifests
 from medpay_cli.batchfiles import (
     ALGORITHM,
     AMOUNT,
@@ -25,28 +24,20 @@ from medpay_cli.batchfiles import (
     PART_OF_NAME,
     PARTS,
     SIZE,
-    STEM,
-    WHOLE,
     BatchFiles,
 )  # fmt: skip
 from medpay_cli.control import Declared
 from medpay_cli.dialects import Dialect
-from medpay_cli.errors import MedpayError, ReadError, StorageError
-from medpay_cli.findings import ERROR
-from medpay_cli.formats import archive
+from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.formats.archive import Input
-from medpay_cli.judging import VALID, Terms
+from medpay_cli.judging import Terms
 from medpay_cli.layouts import Layout
+from medpay_cli.manifests import UNREAD, Manifest, Row
 from medpay_cli.partners import Partner
-from medpay_cli.parts import fitted
 
-OTHER_FILE, OTHER_FILES, DISAGREEING, USED_AGAIN, UNREAD, MISSING = "B202", "B203", "B204", "B205", "F221", "F222"
-# What hashlib calls them, and how long they are; MD5 is only read.
-ALGORITHMS = {"SHA256": ("sha256", 64), "SM3": ("sm3", 64), "MD5": ("md5", 32)}
+OTHER_FILE, OTHER_FILES, DISAGREEING, USED_AGAIN, MISSING = "B202", "B203", "B204", "B205", "F222"
 # Said instead of a manifest: there is none.
 NONE = "none"
-
-Row = Mapping[str, str]
 
 
 class Contradiction(NamedTuple):
@@ -56,19 +47,6 @@ class Contradiction(NamedTuple):
     field: str
     value: str
     expected: str
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What stands beside data files, and its rows: one for each of them. It names no file where it is of one only."""
-
-    path: Path
-    rows: list[Row]
-
-    def of(self, name: str) -> Row | None:
-        """The row of a data file."""
-        alone = self.rows[0] if len(self.rows) == 1 and NAME not in self.rows[0] else None
-        return next((row for row in self.rows if row.get(NAME) == name), alone)
 
 
 @dataclass
@@ -90,7 +68,7 @@ class Batches:
         verified.
         """
         batch = dialect.batch or BatchFiles()
-        path = Path(source.path)
+        path = manifests.place(source, batch) if self.named is None else Path(source.path)
         facts = _facts(batch, path.name)
         manifest = self._manifest(path, batch, facts)
         row = manifest.of(path.name) if manifest else None
@@ -105,11 +83,11 @@ class Batches:
                 name: [*facts.get(name, []), *_saying(manifest.path.name, name, said)] for name in {**facts, **said}
             }
             declared = _declared(row, batch, layout, manifest, facts)
-            wrong = [*self._neighbours(path, batch, manifest, row), *self._bytes(source, batch, row, manifest)]
+            wrong = [*self._neighbours(path, batch, manifest, row), *self._bytes(source, path, batch, row, manifest)]
         wrong += [Contradiction(DISAGREEING, *one) for one in declared.disagreeing({})]
-        if source.member is not None and _is_one_of_several(source):
+        if source.member is not None and path == Path(source.path) and manifests.is_one_of_several(source):
             declared = Declared()  # what is said holds for all members together
-        return replace(terms, beside={**terms.beside, source.path: declared}), wrong
+        return replace(terms, beside={**terms.beside, source.name: declared}), wrong
 
     def check_whole(self, order: Callable[[list[str]], list[str]] = list) -> None:
         """Refuse to put some parts of a batch together, or all in another order, where that matters. Raises
@@ -120,10 +98,10 @@ class Batches:
 
     def holders(self, folder: Path, batch: BatchFiles, number: str) -> list[str]:
         """The files in a folder that are of a batch: by their names, and manifests also by what stands in them."""
-        found = [name for name in _listed(folder) if batch.said_by(name).get(BATCH) == number]
-        for name in _beside(folder, batch):
+        found = [name for name in manifests.listed(folder) if batch.said_by(name).get(BATCH) == number]
+        for name in manifests.named_in(folder, batch):
             with contextlib.suppress(ReadError):
-                if _may_be(batch, folder / name, number) and any(
+                if manifests.may_be(batch, folder / name, number) and any(
                     row.get(BATCH) == number for row in self._read(folder / name, batch).rows
                 ):
                     found.append(name)
@@ -141,15 +119,15 @@ class Batches:
         if batch.beside is None or str(path) == "-":
             return None
         said = {name: pairs[0][1] for name, pairs in facts.items()}
-        others = _beside(path.parent, batch)
+        others = manifests.named_in(path.parent, batch)
         if batch.is_of_each:
             own = batch.beside_of(path.name, said)
             if own in others:
                 return self._read(path.with_name(str(own)), batch)
             expected = own or batch.beside.text
-            others = [name for name in others if batch.name is None or batch.said_by(_data_name(batch, name))]
+            others = [name for name in others if batch.name is None or batch.said_by(manifests.data_name(batch, name))]
         else:
-            found = [self._read(path.with_name(name), batch) for name in others if _agrees(batch, name, said)]
+            found = [self._read(path.with_name(name), batch) for name in others if manifests.agrees(batch, name, said)]
             naming = [one for one in found if one.of(path.name)]
             if len(naming) > 1:
                 raise ReadError(UNREAD, ", ".join(one.path.name for one in naming), "1")
@@ -161,27 +139,9 @@ class Batches:
         return None
 
     def _read(self, path: Path, batch: BatchFiles) -> Manifest:
-        """The rows of a manifest, which is a file of a layout as any other. Raises ReadError F221."""
-        if path in self._manifests:
-            return self._manifests[path]
-        parts, written = fitted(dialects.load(batch.dialect, self.partner))
-        try:
-            [source] = archive.inputs(files.Source(str(path)))
-        except ReadError as err:
-            raise ReadError(UNREAD, f"{path.name}: {err.code} {err.value or ''}".rstrip(), written.name) from err
-        made = judging.judge_nodes(source, parts, written, lambda each, *_: each.text, Terms(with_rules=False))[0]
-        if made.verdict.verdict != VALID:
-            first = next(made.findings.frames()).filter(severity=ERROR).row(0, named=True)
-            told = " ".join(str(first[name]) for name in ("code", "field", "value") if first[name] is not None)
-            raise ReadError(UNREAD, f"{path.name}: {told}", first["expected"] or written.name)
-        names = next(iter(parts.values())).names
-        frames = [text.select(names) for text in made.also]
-        rows: list[Row] = [
-            {name: cell for name, cell in row.items() if cell is not None} for one in frames for row in one.to_dicts()
-        ]
-        if len(rows) > 1 and not all(NAME in row for row in rows):
-            raise ReadError(UNREAD, f"{path.name}: {len(rows)}", f"1, {NAME}")
-        self._manifests[path] = Manifest(path, rows)
+        """A manifest, read once. Raises ReadError F221."""
+        if path not in self._manifests:
+            self._manifests[path] = manifests.read(path, batch, self.partner)
         return self._manifests[path]
 
     def _neighbours(self, path: Path, batch: BatchFiles, own: Manifest, row: Row) -> Iterator[Contradiction]:
@@ -189,8 +149,10 @@ class Batches:
         number = row.get(BATCH)
         others = [own]
         if self.named is None and batch.beside:
-            paths = [path.with_name(name) for name in _beside(path.parent, batch)]
-            others += [self._read(one, batch) for one in paths if one != own.path and _may_be(batch, one, number)]
+            paths = [path.with_name(name) for name in manifests.named_in(path.parent, batch)]
+            others += [
+                self._read(one, batch) for one in paths if one != own.path and manifests.may_be(batch, one, number)
+            ]
         same = [one for one in others if one is own or (number and any(row.get(BATCH) == number for row in one.rows))]
         rows = [row for one in same for row in one.rows if number is None or row.get(BATCH) == number]
         if batch.is_of_each or len(same) == 1:
@@ -212,10 +174,10 @@ class Batches:
         if number:
             self.seen.setdefault(number, (names, []))[1].append(path.name)
         for name in names:
-            if Path(name).name != name or not path.with_name(name).is_file():
+            if Path(name).name != name or name not in manifests.listed(path.parent):
                 yield Contradiction(OTHER_FILES, NAME, "-", name)
-        known = {*names, *_beside(path.parent, batch)}
-        for name in _listed(path.parent) if number else ():
+        known = {*names, *manifests.named_in(path.parent, batch)}
+        for name in manifests.listed(path.parent) if number else ():
             if name not in known and batch.said_by(name).get(BATCH) == number:
                 yield Contradiction(OTHER_FILES, NAME, name, ", ".join(names))
         digests = [(row[DIGEST].lower(), row.get(NAME, "")) for row in rows if DIGEST in row]
@@ -224,45 +186,25 @@ class Batches:
             if first != name:
                 yield Contradiction(OTHER_FILES, DIGEST, f"{name} = {first}", digest)
 
-    def _bytes(self, source: Input, batch: BatchFiles, row: Row, manifest: Manifest) -> Iterator[Contradiction]:
+    def _bytes(
+        self, source: Input, path: Path, batch: BatchFiles, row: Row, manifest: Manifest
+    ) -> Iterator[Contradiction]:
         """Whether the file is the one of the manifest: where its size is another its digest is not even made."""
-        with _raw(source) as stream:
+        is_inside = path != Path(source.path)
+        with manifests.raw(source, is_inside=is_inside) as stream:
             size = stream.seek(0, os.SEEK_END)
         if SIZE in row and _whole(row, SIZE, manifest) != size:
             yield Contradiction(OTHER_FILE, SIZE, str(size), row[SIZE])
         elif DIGEST in row:
             algorithm = row.get(ALGORITHM, batch.digest)
-            if algorithm not in ALGORITHMS or len(row[DIGEST]) != ALGORITHMS[algorithm][1]:
+            if algorithm not in manifests.ALGORITHMS or len(row[DIGEST]) != manifests.ALGORITHMS[algorithm][1]:
                 raise ReadError(UNREAD, f"{manifest.path.name}: {DIGEST} {row[DIGEST]}", algorithm)
-            known = (source.path, algorithm)
+            known = (str(path), algorithm)
             if known not in self._digests:
-                with _raw(source) as stream:
-                    self._digests[known] = digest(stream, algorithm)
+                with manifests.raw(source, is_inside=is_inside) as stream:
+                    self._digests[known] = manifests.digest(stream, algorithm)
             if self._digests[known] != row[DIGEST].lower():
                 yield Contradiction(OTHER_FILE, f"{DIGEST} {algorithm}", self._digests[known], row[DIGEST])
-
-
-def digest_of(source: Input, algorithm: str) -> str:
-    """The digest of a file as it lies there."""
-    with _raw(source) as stream:
-        return digest(stream, algorithm)
-
-
-def digest(stream: BinaryIO, algorithm: str) -> str:
-    """The digest of what a stream holds, in hexadecimal. Raises MedpayError where this Python cannot make it."""
-    stream.seek(0)
-    made = hasher(algorithm)
-    while block := stream.read(1 << 20):
-        made.update(block)
-    return made.hexdigest()
-
-
-def hasher(algorithm: str) -> hashlib._Hash:
-    """What makes digests. Raises StorageError where the OpenSSL behind this Python has no such algorithm."""
-    try:
-        return hashlib.new(ALGORITHMS[algorithm][0], usedforsecurity=False)
-    except ValueError as err:
-        raise StorageError("no_digest", algorithm=algorithm) from err
 
 
 def _declared(
@@ -296,7 +238,8 @@ def _whole(row: Row, name: str, manifest: Manifest) -> int:
 
 def facts(source: Input, dialect: Dialect) -> dict[str, tuple[tuple[str, str], ...]]:
     """What the dialect and the name of a file say of it."""
-    return _told(_facts(dialect.batch or BatchFiles(), Path(source.path).name))
+    batch = dialect.batch or BatchFiles()
+    return _told(_facts(batch, manifests.place(source, batch).name))
 
 
 def _facts(batch: BatchFiles, name: str) -> dict[str, list[tuple[str, str]]]:
@@ -323,55 +266,3 @@ def _wrong_parts(files_named: int, numbers: list[int], counts: set[int]) -> Iter
         yield Contradiction(OTHER_FILES, PARTS, str(files_named), ", ".join(map(str, sorted(counts))))
     elif numbers and numbers != wanted:
         yield Contradiction(OTHER_FILES, PART, ", ".join(map(str, numbers)), ", ".join(map(str, wanted)))
-
-
-def _listed(folder: Path) -> list[str]:
-    """The names of the files in a folder."""
-    with files.reading(folder):
-        return sorted(one.name for one in os.scandir(folder) if one.is_file())
-
-
-def _beside(folder: Path, batch: BatchFiles) -> list[str]:
-    """The names of all manifests of the dialect in a folder."""
-    pattern = batch.beside
-    return [name for name in _listed(folder) if pattern.parsed(name) is not None] if pattern else []
-
-
-def is_beside(batch: BatchFiles | None, name: str) -> bool:
-    """Whether a file is a manifest by its name, and holds no records."""
-    return bool(batch and batch.beside and batch.beside.parsed(name) is not None)
-
-
-def _agrees(batch: BatchFiles, name: str, said: Row) -> bool:
-    """Whether the name of a manifest says what that of the data file does."""
-    found = (batch.beside.parsed(name) if batch.beside else None) or {}
-    return all(said.get(key, value) == value for key, value in found.items())
-
-
-def _may_be(batch: BatchFiles, path: Path, number: str | None) -> bool:
-    """Whether a manifest may be of that batch, by its name or that of the file that it is beside."""
-    found = (batch.beside.parsed(path.name) if batch.beside else None) or {}
-    said = {**batch.said_by(_data_name(batch, path.name)), **found}
-    return number is not None and said.get(BATCH, number) == number
-
-
-def _data_name(batch: BatchFiles, name: str) -> str:
-    """What the data file is called beside which a manifest of that name stands, where each has one."""
-    found = (batch.beside.parsed(name) if batch.beside else None) or {}
-    ending = PurePath(batch.name.text).suffix if batch.name else ""
-    return found.get(WHOLE) or found.get(STEM, "") + ending
-
-
-def _is_one_of_several(source: Input) -> bool:
-    with archive.opened(source.path) as opened:
-        return len(archive.vetted(opened)) > 1
-
-
-@contextlib.contextmanager
-def _raw(source: Input) -> Iterator[BinaryIO]:
-    """The bytes of the file as they lie there, packed or not."""
-    if source.spool is not None and source.path == "-":
-        yield source.spool
-        return
-    with files.reading(source.path), Path(source.path).open("rb") as stream:
-        yield stream

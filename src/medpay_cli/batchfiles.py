@@ -74,6 +74,8 @@ class BatchFiles:
 
     `amount` is the field that total_amt sums up, `hash` that whose digits hash_total does, `digest` the algorithm that
     is used, `says` what holds for every batch. Where the file beside is `required`, a data file alone is not there yet.
+    Acknowledgements are written as the dialect `answers` says, else as their ending does. Of a message of several nodes
+    the records of `node` are counted and summed up, of the first one where nothing is said.
     """
 
     name: Pattern | None = None
@@ -84,6 +86,8 @@ class BatchFiles:
     digest: str = "SHA256"
     says: Mapping[str, str] = field(default_factory=dict)
     required: bool = False
+    answers: str | None = None
+    node: str | None = None
 
     @property
     def is_of_each(self) -> bool:
@@ -102,13 +106,13 @@ class BatchFiles:
         return self.beside.filled(known) if set(self.beside.places) <= known.keys() else None
 
 
-def built(document: Mapping[str, Any] | None, dialect: str = USUAL) -> BatchFiles | None:
+def built(document: Mapping[str, Any] | None, dialect: str = USUAL, answers: str | None = None) -> BatchFiles | None:
     """What a dialect's table `[batch]` says."""
     if document is None:
         return None
     name, beside = (Pattern(document[key]) if key in document else None for key in ("name", "beside"))
-    same = {key: document[key] for key in ("amount", "hash", "digest", "says", "required") if key in document}
-    return BatchFiles(name, beside, dialect, **same)
+    same = {key: document[key] for key in ("amount", "hash", "digest", "says", "required", "node") if key in document}
+    return BatchFiles(name, beside, dialect, answers=answers, **same)
 
 
 def faults(batch: BatchFiles | None) -> Iterator[str]:

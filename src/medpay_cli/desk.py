@@ -168,7 +168,7 @@ class Measure:
         words = {*layout.key, *gathers, *names, *(name for _, fields in unique for name in fields)}
         words -= {one.name for one in amounts} - {*layout.key}
         words |= {name for said in terms.beside.values() for name in (*said.hashes, *said.constants)}
-        words |= set(layout.names) if also is None else also
+        words |= also or set()
         return cls(
             layout,
             usual,
@@ -178,7 +178,8 @@ class Measure:
             amounts,
             gathers,
             [(code, Keys(fields)) for code, fields in unique if fields and terms.applies(code)],
-            sieves.sieve(layout.fields, frozenset(words.intersection(layout.names)), amounts),
+            # Where all of the text is wanted, a pattern comes on top of parsing it.
+            None if also is None else sieves.sieve(layout.fields, frozenset(words.intersection(layout.names)), amounts),
         )
 
     def flagged(self, batch: Batch, keep: Sequence[str]) -> Flagged:
@@ -214,7 +215,7 @@ class Desk(Generic[T]):
         self.unjudged = Counter[str]()
         self.declared: list[Declared] = []
         # What stands beside the file says of it.
-        self.beside = self._terms.beside.get(source.path, Declared())
+        self.beside = self._terms.beside.get(source.name, Declared())
         self.tally = Tally()
         # Of the batch that was last; the batch itself is not held as long as the desk is.
         self.width: int | None = None

@@ -135,6 +135,11 @@ class Dialect:
         path = ("records", "record") if self.format == "xml" else ()
         return self.nodes or (Node(None, path, self.layout),)
 
+    @property
+    def counted(self) -> str | None:
+        """The node whose records are counted and summed up where something is declared of a file."""
+        return (self.batch.node if self.batch else None) or self.parts[0].name
+
     def wanted(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """The fields that a header must name."""
         if not self.missing_columns:
@@ -262,8 +267,12 @@ def _built(name: str, document: config.Document) -> Dialect:
     )  # fmt: skip
     plain = {key: document[key] for key in same if key in document}
     nodes = tuple(_node(node, body, name) for node, body in document.get("nodes", {}).items())
-    batch = batchfiles.built(document.get("batch"), _manifest(document, name))
+    others = document.get("batch", {})
+    manifest, answers = (others.get("dialect", batchfiles.USUAL), others.get("answers"))
+    batch = batchfiles.built(document.get("batch"), _other(manifest, name), answers and _other(answers, name))
     fault = next(chain(_faults(nodes), _text_faults(document), batchfiles.faults(batch)), None)
+    if batch and batch.node not in (None, *(node.name for node in nodes)):
+        fault = f"batch node {batch.node}: {', '.join(str(node.name) for node in nodes) or '-'}"
     if fault:
         raise MedpayError("dialect_fault", path=name, reason=fault)
     return Dialect(
@@ -301,9 +310,8 @@ def _beside(layout: str, name: str) -> str:
     return str(Path(name).parent / layout) if is_beside else layout
 
 
-def _manifest(document: config.Document, name: str) -> str:
-    """How the file beside those of a batch is written; a file of the user's stands beside the dialect's."""
-    said = str(document.get("batch", {}).get("dialect", batchfiles.USUAL))
+def _other(said: str, name: str) -> str:
+    """The dialect of another file of a batch; one that is a file of the user's stands beside the dialect's."""
     is_beside = said.endswith(config.DIALECT.suffix) and name.endswith(config.DIALECT.suffix)
     return str(Path(name).parent / said) if is_beside else said
 

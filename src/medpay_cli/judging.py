@@ -132,11 +132,12 @@ class Begun(Generic[T]):
             for desk in part if terms.profile.not_judged == ERROR else ():
                 _tell_not_judged(desk.made)
             own = [part[0].beside, *(part[0].declared if not terms.at_most else ())]
-            _hold_against(part[0], [terms.declared, *own] if is_whole else own)
+            others = {name: value for desk in reversed(part) for name, value in desk.tally.others.items()}
+            _hold_against(_counted(part, self.dialect), [terms.declared, *own] if is_whole else own, others)
             for desk in part if terms.profile.refuse_from else ():
                 _refuse(desk.made, terms.profile.refuse_from or 0)
         if not is_whole:
-            _hold_all([part[0].made for part in parts], terms.declared)
+            _hold_all([_counted(part, self.dialect).made for part in parts], terms.declared)
         return [[desk.made for desk in part] for part in parts]
 
 
@@ -282,6 +283,11 @@ def _reject_repeated(parts: list[list[Desk[T]]], reading: Callable[[int], Abstra
                     desk.reject_repeated(code, keys.names, candidates, times)
 
 
+def _counted(part: list[Desk[T]], dialect: Dialect) -> Desk[T]:
+    """That of the node whose records are counted and summed up."""
+    return next((desk for desk in part if desk.made.verdict.node == dialect.counted), part[0])
+
+
 def _hold_all(made: list[Judgement[T]], declared: Declared) -> None:
     """Leave parts unjudged that together hold other than what was declared of them."""
     if any(one.verdict.verdict == NOT_JUDGED for one in made):
@@ -346,8 +352,9 @@ def unreadable(verdict: FileVerdict, err: ReadError | None) -> Judgement[T]:
     return made
 
 
-def _hold_against(desk: Desk[T], declared: list[Declared]) -> None:
-    """Leave a file unjudged that holds other than what was declared of it, or of which different things are said."""
+def _hold_against(desk: Desk[T], declared: list[Declared], others: Mapping[str, str | None]) -> None:
+    """Leave a file unjudged that holds other than what was declared of it, or of which different things are said;
+    `others` is what records of any node say otherwise."""
     made, tally = desk.made, desk.tally
     verdict = made.verdict
     if verdict.verdict == NOT_JUDGED:
@@ -355,7 +362,7 @@ def _hold_against(desk: Desk[T], declared: list[Declared]) -> None:
     said = control.joined(Declared(facts=one.facts) for one in declared)
     otherwise = (one.contradicted(verdict.records, verdict.totals, tally.hashes) for one in declared)
     _contradict(made, (some for one in otherwise for some in one))
-    _contradict(made, said.disagreeing(tally.others), DISAGREEING)
+    _contradict(made, said.disagreeing(others), DISAGREEING)
 
 
 def contradicted(verdict: FileVerdict, found: Iterable[tuple[str, str, str, str]]) -> Judgement[T]:

@@ -26,6 +26,11 @@ def fitted(dialect: Dialect, layout: str | None = None) -> tuple[Parts, Dialect]
     return parts, dialect
 
 
+def counted(parts: Parts, dialect: Dialect) -> Layout:
+    """The layout of the records that are counted and summed up where something is declared of a file."""
+    return parts.get(dialect.counted) or next(iter(parts.values()))
+
+
 def ids(dialect: Dialect) -> set[str]:
     """The layouts that a dialect writes."""
     return {layouts.load(node.layout).id for node in dialect.parts}

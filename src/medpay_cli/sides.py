@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from medpay_cli import batches, checks, dialects, files, formats, judging, layouts, money
+from medpay_cli import checks, dialects, files, formats, judging, layouts, manifests, money
 from medpay_cli.batches import Batches
 from medpay_cli.checks import Flagged
 from medpay_cli.dialects import Dialect
@@ -155,7 +155,7 @@ def begun(
     beside = Batches(partner, terms.manifest)
 
     def is_beside(name: str) -> bool:
-        return batches.is_beside(written.batch, name)
+        return manifests.is_beside(written.batch, name)
 
     def failed(err: ReadError) -> ReadSide:
         return _gathered(side, path, used, [judging.unreadable(blank, err)], recipe)

@@ -9,6 +9,7 @@ from typing import Any
 
 from medpay_cli import (
     acknowledging,
+    answers,
     batches,
     config,
     dialects,
@@ -17,6 +18,7 @@ from medpay_cli import (
     formats,
     judging,
     layouts,
+    manifests,
     recognition,
     reports,
     separating,
@@ -34,7 +36,7 @@ from medpay_cli.frames import Frames
 from medpay_cli.judging import FOUND, NOT_JUDGED, STRUCTURE_ONLY, VALID, Judgement, Terms
 from medpay_cli.layouts import Layout
 from medpay_cli.partners import Partner
-from medpay_cli.parts import Parts, fitted, ids
+from medpay_cli.parts import Parts, counted, fitted, ids
 from medpay_cli.reports import Style
 from medpay_cli.rules import together
 
@@ -89,11 +91,13 @@ def validate(
     style: Style | None = None,
     partner: Partner | None = None,
     against: Iterable[tuple[str, str]] = (),
+    answered: str | None = None,
 ) -> Outcome:
     """Hold files against a layout (a shipped name, FILE.json or "none") in a dialect (a shipped name or FILE.toml).
 
     Whichever is not named follows from the other or is recognised; a dialect is read as the `partner` writes it.
     `against` pairs a kind ("lines") with the PATH that holds such records: rules about several records look there too.
+    What was sent is held against the acknowledgement `answered`: what that refuses is rejected.
     `fail_on` is the severity from which findings make the exit code 1. Records go to `targets` unless the file is not
     judged, words in the language of `style`. Wrong data is in the Outcome; raises MedpayError for what cannot be done
     as asked.
@@ -105,7 +109,8 @@ def validate(
     paths = list(paths)
     if targets:
         files.check_targets(targets.paths, paths)
-    sources = [one for path in paths for one in opened(Source.parse(path))]
+    is_beside = manifests.beside_in(dialect, partner)
+    sources = [one for path in paths for one in opened(Source.parse(path), is_beside)]
     one_only = {
         "--accepted, --rejected": bool(targets and targets.records),
         "--expect, --totals": held.declared != Declared(),
@@ -114,8 +119,15 @@ def validate(
         if asked and len(sources) != 1:
             raise MedpayError("one_input_for", option=option, count=len(sources))
     wanted = targets or Targets()
-    beside = Batches(partner, held.manifest)
-    made = [_judged(source, broken, layout, dialect, held, partner, beside, wanted) for source, broken in sources]
+    if answered and wanted.ack:
+        raise MedpayError("ack_and_answered")
+    beside, is_answered = Batches(partner, held.manifest), bool(answered or wanted.ack)
+    made = [
+        _judged(source, broken, layout, dialect, held, partner, beside, wanted, is_answered=is_answered)
+        for source, broken in sources
+    ]
+    if answered:
+        answers.hold([_answered(one) for one in made], answered, held, partner)
     judgements = [judgement for one in made for judgement in one.judgements]
     # Those of the only file are not copied: there may be millions.
     found = judgements[0].findings if len(judgements) == 1 else Findings()
@@ -212,17 +224,17 @@ def _is_ignored(code: str, terms: Terms) -> bool:
     return code.startswith(terms.ignored or ("-",)) and not findings.always_applies(code)
 
 
-def opened(source: Source) -> list[tuple[Input, ReadError | None]]:
+def opened(source: Source, is_beside: archive.Is = lambda _: False) -> list[tuple[Input, ReadError | None]]:
     """What a PATH opens to; an archive that cannot be opened is one input, with the reason."""
     try:
-        return [(one, None) for one in archive.inputs(source)]
+        return [(one, None) for one in archive.inputs(source, is_beside)]
     except ReadError as err:
         return [(Input(source.path, source.member), err)]
 
 
 def _judged(
     source: Input, broken: ReadError | None, layout: str | None, dialect: str | None, terms: Terms,
-    partner: Partner | None, beside: Batches, asked: Targets,
+    partner: Partner | None, beside: Batches, asked: Targets, *, is_answered: bool = False,
 ) -> _Made:  # fmt: skip
     in_lines, said = bool(asked.records), Declared()
     used, written = NO_LAYOUT, dialects.load(dialect, partner) if dialect else NO_DIALECT
@@ -240,19 +252,21 @@ def _judged(
             used, written = recognition.recognised(source, terms.encoding, layout, partner)
         if in_lines:
             _check_in_lines(source, written)
-        first = next(iter(used.values()))
+        first = counted(used, written)
         said = Declared(facts=batches.facts(source, written))
         terms, wrong = beside.held(source, written, first, terms)
-        said = terms.beside.get(source.path, said)
+        said = terms.beside.get(source.name, said)
         if asked.ack:
             acknowledging.check(first, written, said)
+        elif is_answered:
+            acknowledging.check_answerable(first, written)
     except ReadError as err:
         unread = judging.blank(source, next(iter(used.values())), written)
         return _Made(source, used, written, [judging.unreadable(unread, err)], said)
     if wrong:
         return _Made(source, used, written, [judging.contradicted(judging.blank(source, first, written), wrong)], said)
-    also = acknowledging.called if asked.ack else lambda *_: None
-    looks_at = acknowledging.LOOKS_AT if asked.ack else frozenset()
+    also = acknowledging.called if is_answered else lambda *_: None
+    looks_at = acknowledging.LOOKS_AT if is_answered else frozenset()
     made = judging.judge_nodes(source, used, written, also, terms, looks_at=looks_at)
     for one in made:
         if layout == NONE and one.verdict.verdict == VALID:
@@ -311,11 +325,11 @@ def _write(made: list[_Made], outcome: Outcome, targets: Targets, style: Style, 
         if why is not None:
             reports.write(outcome, "why", why, style)
         if ack is not None and targets.ack is not None:
-            answered = [
-                Answered(one.source, next(iter(one.layouts.values())), one.dialect, one.said, one.judgements[0])
-                for one in made
-            ]
-            acknowledging.write(targets.ack, ack, answered, outcome, partner)
+            acknowledging.write(targets.ack, ack, map(_answered, made), outcome, partner)
+
+
+def _answered(one: _Made) -> Answered:
+    return Answered(one.source, next(iter(one.layouts.values())), one.dialect, one.said, one.judgements[0])
 
 
 NO_LAYOUT: Parts = {None: Layout("", (), (), {})}

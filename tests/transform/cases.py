@@ -30,6 +30,7 @@ JOINED: dict[str, dict[str, dict[str, str]]] = {
     "differences-to-nhsa-3202-result": {
         "ours": {"setl_id": "setl_id"}, "theirs": {"setl_id": "setl_id", "medins_setl_id": "#msgid"},
     },
+    "differences-to-insurer-result": {"difference": {"settle_serial_no": "settle_serial_no"}},
     "payment-return-to-insurer-ledger": {
         "result": {"settle_serial_no": "settle_serial_no", "rev_flag": "line_kind", "claim_no": "#"},
     },

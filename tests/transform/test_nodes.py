@@ -109,12 +109,3 @@ def test_a_node_that_a_side_lacks_is_named(folder):
 def test_the_coverage_of_every_node_is_shown(folder):
     shown = medpay("show", "mapping", folder / "mapping.toml").out.decode().splitlines()
     assert [line.partition(" → ")[2] for line in shown if " → " in line and "  " not in line] == ["bill.v1", "item.v1"]
-
-
-def test_accepted_records_of_a_nested_message_are_not_taken_in_part(folder):
-    lacking(folder)
-    answer = medpay(
-        "transform", CLAIMS / "batch.xml", "--mapping", folder / "mapping.toml", "-o", folder / "out.json",
-        "--accepted-only",
-    )  # fmt: skip
-    assert (answer.exit_code, "stand in each other" in answer.err, (folder / "out.json").exists()) == (2, True, False)

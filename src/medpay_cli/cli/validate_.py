@@ -29,6 +29,7 @@ FILE: dict[str, Any] = {"type": click.Path(path_type=Path, readable=False), "met
 @click.option("--accepted", **FILE, help="Write the accepted records here, byte for byte.")
 @click.option("--rejected", **FILE, help="Write the others here, and why into FILE.why.csv.")
 @click.option("--ack", **FILE, help="Write the acknowledgement of a batch here (.csv, .json, .xlsx).")
+@click.option("--answered", metavar="ACK", help="Hold a batch that was sent against the acknowledgement of it.")
 @click.option("--select", metavar="CODES", help="Hold only these rules (prefixes, by comma).")
 @click.option("--ignore", metavar="CODES", help="Leave these rules out (prefixes, by comma).")
 @click.option("--against", multiple=True, metavar="KIND=PATH", help="Hold records against those of another file.")
@@ -42,9 +43,9 @@ FILE: dict[str, Any] = {"type": click.Path(path_type=Path, readable=False), "met
 @options.reports(FORMATS)
 def command(
     paths: tuple[str, ...], layout: str | None, dialect: str | None, encoding: str | None, accepted: Path | None,
-    rejected: Path | None, ack: Path | None, select: str | None, ignore: str | None, against: tuple[str, ...],
-    waivers: Path | None, as_of: datetime | None, fail_on: str, expect: tuple[str, ...], totals: tuple[str, ...],
-    allow_empty: bool, partner: Partner | None, **report: Any,
+    rejected: Path | None, ack: Path | None, answered: str | None, select: str | None, ignore: str | None,
+    against: tuple[str, ...], waivers: Path | None, as_of: datetime | None, fail_on: str, expect: tuple[str, ...],
+    totals: tuple[str, ...], allow_empty: bool, partner: Partner | None, **report: Any,
 ) -> int:  # fmt: skip
     """Example: medpay validate upload.zip --dialect nhsa-3202-upload
 
@@ -53,7 +54,7 @@ def command(
     from datetime import date
 
     from medpay_cli import control
-    from medpay_cli import waivers as answered
+    from medpay_cli import waivers as waiving
     from medpay_cli.judging import Terms
     from medpay_cli.validate import Targets, validate
 
@@ -61,7 +62,7 @@ def command(
     requests, manifest = options.parted(totals)
     others = [_pair(text) for text in against]
     beside = [*options.read_for(totals), *([str(waivers)] if waivers else [])]
-    named = [*(path for _, path in others), *beside]
+    named = [*(path for _, path in others), *beside, *([answered] if answered else [])]
     options.check_targets(
         report,
         OUTPUTS,
@@ -80,11 +81,12 @@ def command(
                 declared=control.joined([*map(control.expected, expect), *map(control.load, requests)]),
                 manifest=manifest,
                 allow_empty=allow_empty,
-                waivers=answered.load(waivers) if waivers else (),
+                waivers=waiving.load(waivers) if waivers else (),
                 as_of=as_of.date() if as_of else date.today(),
                 tick=tick,
             ),
             against=others,
+            answered=answered,
             fail_on=fail_on,
             targets=targets if targets.paths else None,
             style=options.style(report),

@@ -55,6 +55,11 @@ class Input:
     encoding: str | None = None
     stamp: str | None = None
 
+    @property
+    def name(self) -> str:
+        """What it is called: a path, or `archive.zip!/member`."""
+        return str(Source(self.path, self.member))
+
     def check_unchanged(self) -> None:
         """Raises ReadError F215 where the file is no longer the one that was opened."""
         now = _stamp(self.path)
@@ -130,8 +135,12 @@ def seekable(stream: BinaryIO) -> Iterator[BinaryIO]:
         yield spool
 
 
-def inputs(source: Source) -> list[Input]:
-    """What a PATH opens to; several only for `!/*`.
+Is = Callable[[str], bool]
+
+
+def inputs(source: Source, is_beside: Is = lambda _: False) -> list[Input]:
+    """What a PATH opens to; several only for `!/*`. A member that stands beside the others is one only where it is
+    named.
 
     Raises MedpayError where the file is missing or the member has to be named, StorageError where it cannot be read,
     ReadError F203 where the archive is broken.
@@ -151,10 +160,7 @@ def inputs(source: Source) -> list[Input]:
         if source.member is not None:
             raise MedpayError("not_an_archive", path=source.path)
         return [Input(source.path, stamp=stamp)]
-    return _members(source, stamp)
-
-
-Is = Callable[[str], bool]
+    return _members(source, stamp, is_beside)
 
 
 def parts(source: Source, is_beside: Is = lambda _: False) -> list[Input]:
@@ -164,7 +170,7 @@ def parts(source: Source, is_beside: Is = lambda _: False) -> list[Input]:
     """
     folder = Path(source.path)
     if source.path == "-" or not folder.is_dir():
-        return sorted(inputs(source), key=lambda one: (one.member or "").encode())
+        return sorted(inputs(source, is_beside), key=lambda one: (one.member or "").encode())
     if source.member is not None:
         raise MedpayError("not_an_archive", path=source.path)
     found = []
@@ -199,7 +205,7 @@ def part_names(folder: Path, is_beside: Is = lambda _: False) -> tuple[list[str]
     return [name for name in names if name not in {*beside}], beside
 
 
-def _members(source: Source, stamp: str | None) -> list[Input]:
+def _members(source: Source, stamp: str | None, is_beside: Is) -> list[Input]:
     with files.reading(source.path):
         try:
             with opened(source.path) as archive:
@@ -208,7 +214,9 @@ def _members(source: Source, stamp: str | None) -> list[Input]:
             if not _is_damage(err):
                 raise
             raise ReadError("F203", value=str(err)) from err
-    found = [info.filename for info in members]
+    everything = [info.filename for info in members]
+    is_named = source.member not in (None, "*")
+    found = everything if is_named else [name for name in everything if not is_beside(Path(name).name)]
     if not found:
         raise ReadError("F208")
     if source.member == "*":

@@ -87,9 +87,11 @@ WHY = ("row", "line", "code", "field", "message")
 
 
 def why(outcome: Outcome, out: BinaryIO, style: Style) -> None:
-    """Why each rejected record was: every finding at error level, with a header."""
+    """Why each rejected record was: every finding at error level, with a header; where records are of several nodes,
+    of which."""
     wrong = (pl.col("severity") == ERROR) & pl.col("row").is_not_null()
-    _write_csv(outcome, out, style, WHY, lambda found: found.filter(wrong))
+    several = len({one.node for one in outcome.files}) > 1
+    _write_csv(outcome, out, style, ("node", *WHY) if several else WHY, lambda found: found.filter(wrong))
 
 
 def summary(outcome: Outcome, shown: int) -> dict[str, Any]:

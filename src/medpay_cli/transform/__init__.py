@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from medpay_cli import files, mappings
+from medpay_cli import files, manifests, mappings
 from medpay_cli.batches import Batches
 from medpay_cli.errors import MedpayError, ReadError
 from medpay_cli.files import Source
@@ -15,9 +15,11 @@ from medpay_cli.formats.archive import Input
 from medpay_cli.judging import NOT_JUDGED, Terms
 from medpay_cli.partners import Partner
 from medpay_cli.reports import Style
-from medpay_cli.transform import aside, told, writing
+from medpay_cli.transform import told, writing
 from medpay_cli.transform.across import reject_across
+from medpay_cli.transform.aside import aside
 from medpay_cli.transform.binding import Binding
+from medpay_cli.transform.families import reject_families
 from medpay_cli.transform.publishing import Limit
 from medpay_cli.transform.straight import AnewError, Straight
 from medpay_cli.transform.told import Other, Transformation
@@ -62,7 +64,8 @@ def transform(
     held = replace(terms or Terms(), with_rules=used.source is not None)
     held = replace(held, profile=partner.profile) if partner else held
     used = used.under(held.profile.conventions)
-    inputs = [one for path in paths for one in opened(Source.parse(path))]
+    is_beside = manifests.beside_in(dialect or (used.source.dialect if used.source else None), partner)
+    inputs = [one for path in paths for one in opened(Source.parse(path), is_beside)]
     reading = Binding(used, out, layout, dialect, to_dialect, given or {}, held, partner, batch_no, others=others or {})
     # What is left out, and how large a part is, shows in the end only; a device has no place where nobody sees it.
     if not accepted_only and limit in (None, Limit()) and not files.is_device(out):
@@ -84,9 +87,12 @@ def _transformed(
     conversions = [of for one in taken for of in one.conversions.values()]
     for node in {of.target.node for of in conversions}:
         reject_across([of for of in conversions if of.target.node == node])
+    is_judged = all(one.verdict.verdict != NOT_JUDGED for taking in taken for one in taking.judgements)
+    if accepted_only and chosen and is_judged:
+        reject_families(taken, chosen)
     result = told.told(used, out, taken, chosen)
     result.others = [Other(one.join.kind, one.path, one.records, one.unasked) for one in reading.partners or ()]
-    if any(one.verdict.verdict == NOT_JUDGED for taking in taken for one in taking.judgements):
+    if not is_judged:
         return replace(result, incomplete="not_judged")
     if chosen is None or (result.exit_code and not accepted_only):
         return replace(result, incomplete="findings")
@@ -95,7 +101,7 @@ def _transformed(
             raise MedpayError("dialect_fault", path=chosen.dialect.name, reason="batch name: {part}")
         result.out = reading.seal.named(1)
         files.check_targets((result.out,), paths)
-    beside = aside.beside(result, taken, style or Style("en")) if result.exit_code else {}
+    beside = aside(result.out, (result.source, result.target), taken, style or Style("en")) if result.exit_code else {}
     files.check_targets(beside, paths)
     with reading.seal.claimed() if reading.seal else contextlib.nullcontext(lambda: None) as done:
         if not writing.write(result, taken, chosen, limit or Limit(), beside, reading):

@@ -16,7 +16,7 @@ from medpay_cli.judging import Judgement, Terms
 from medpay_cli.layouts import Layout
 from medpay_cli.mappings import MappingFile, plans
 from medpay_cli.partners import Partner
-from medpay_cli.parts import Parts, fitted
+from medpay_cli.parts import Parts, counted, fitted
 from medpay_cli.transform.converting import Conversion, Target, convert
 from medpay_cli.transform.joining import Partners, partners
 from medpay_cli.transform.sealing import Seal, stamped
@@ -77,7 +77,7 @@ class Binding:
             if broken is not None:
                 raise broken
             parts, written = self._source(source)
-            terms, wrong = self.beside.held(source, written, next(iter(parts.values())), self.terms)
+            terms, wrong = self.beside.held(source, written, counted(parts, written), self.terms)
         except ReadError as err:
             unread = judging.blank(source, next(iter(parts.values())), written)
             return Taken(source, parts, written, [judging.unreadable(unread, err)], {})
@@ -111,12 +111,10 @@ class Binding:
         much is."""
         if self.target is None:
             return
-        layout = next(iter(self.target.parts.values()))
+        layout = counted(self.target.parts, self.target.dialect)
         written, self.seal, known = stamped(
             self.target.dialect, layout, self.batch_no, self.given, self.out, self.beside
         )
-        if self.seal and len(self.target.parts) > 1:
-            raise MedpayError("split_nodes", dialect=written.name)
         self.target = replace(self.target, dialect=written)
         if set(self.given) - known - self._asked:
             names = ", ".join(sorted(known | self._asked)) or "-"

@@ -38,8 +38,9 @@ class Limit:
 
 @dataclass
 class Content:
-    """What the records of a part sum up to."""
+    """How many records a part has, and what they sum up to."""
 
+    records: int = 0
     sums: dict[str, Decimal] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
 
@@ -101,19 +102,21 @@ def publish_whole(out: Path, dialect: Dialect, write: Callable[[BinaryIO], None]
 
 
 def publish_each(
-    out: Path, dialect: Dialect, records: Sequence[int], write: Callable[[BinaryIO], None], beside: Beside
-) -> list[Part]:
+    out: Path, dialect: Dialect, records: Sequence[int], write: Callable[[BinaryIO], Content | None], beside: Beside,
+    named: Named | None = None,
+) -> list[Part]:  # fmt: skip
     """Write as many files as there are numbers of records, one after the other, and others `beside` them, all of them
     or none."""
     _check_parts(out, len(records))
-    paths = [numbered(out, number) for number in range(1, len(records) + 1)]
+    paths = [(named or partial(numbered, out))(number) for number in range(1, len(records) + 1)]
+    contents = []
     with files.together(*paths, *beside) as outputs:
         for path, file in zip(paths, outputs, strict=False):
             with _packed(file, path, dialect) as inner:
-                write(inner)
+                contents.append(write(inner))
         written = [file.tell() for file in outputs[: len(paths)]]
         _write_beside(beside, outputs[len(paths) :])
-    return [Part(*one) for one in zip(paths, records, written, strict=True)]
+    return [Part(*one) for one in zip(paths, records, written, contents, strict=True)]
 
 
 def publish_members(

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import polars as pl
 
-from medpay_cli import batches, checks, dialects, files, formats, layouts, money
+from medpay_cli import checks, dialects, files, formats, layouts, money
 from medpay_cli.batches import Batches
 from medpay_cli.batchfiles import (
     ALGORITHM,
@@ -37,7 +37,9 @@ from medpay_cli.control import Tally
 from medpay_cli.dialects import RECORDS, Dialect
 from medpay_cli.errors import LockedError, MedpayError, RefusedError
 from medpay_cli.layouts import Layout
+from medpay_cli.manifests import digest, hasher, is_beside
 from medpay_cli.parts import fitted
+from medpay_cli.transform.nesting import Chunk
 from medpay_cli.transform.publishing import Content, Part, numbered
 
 # In the folder of the data files: which numbers were ever used there.
@@ -77,26 +79,32 @@ class Seal:
         said = self.batch.said_by((self.out or self.named(1)).name)
         return {name: value for name, value in said.items() if name != PART_OF_NAME}
 
-    def write(self, file: BinaryIO, dialect: Dialect, node: str | None, records: Iterable[pl.DataFrame]) -> Content:
-        """Write records and take what the manifest says of them. Raises MedpayError where one is not as the name of the
-        file says."""
+    def write(self, file: BinaryIO, dialect: Dialect, names: formats.Names, chunks: Iterable[Chunk]) -> Content:
+        """Write records and take what the manifest says of those that it counts. Raises MedpayError where one is not as
+        the name of the file says."""
         content = Content()
-        hashed = [self.batch.hash] if self.batch.hash else []
 
-        def taken() -> Iterator[pl.DataFrame]:
-            for frame in records:
-                amounts = frame.select(
-                    money.amount(pl.col(one.name), one.digits, one.scale).alias(one.name) for one in self.layout.money
-                )
-                for name, more in money.sums(amounts).items():
-                    content.sums[name] = money.total([content.sums.get(name), more])
-                content.tally.add(Tally.of(frame, hashed, self.said))
-                yield frame
+        def taken() -> Iterator[Chunk]:
+            for chunk in chunks:
+                for node, frame in chunk.items():
+                    if node == dialect.counted:
+                        self._count(content, frame)
+                    content.tally.add(Tally.of(frame, (), self.said))
+                yield chunk
 
-        formats.write(file, dialect, {node: self.layout.names}, ({node: one} for one in taken()))
+        formats.write(file, dialect, names, taken())
         for name, other in content.tally.others.items():
             raise MedpayError("stamp_and_records", name=name, value=self.said[name], other=other or "-")
         return content
+
+    def _count(self, content: Content, frame: pl.DataFrame) -> None:
+        content.records += frame.height
+        amounts = frame.select(
+            money.amount(pl.col(one.name), one.digits, one.scale).alias(one.name) for one in self.layout.money
+        )
+        for name, more in money.sums(amounts).items():
+            content.sums[name] = money.total([content.sums.get(name), more])
+        content.tally.add(Tally.of(frame, [self.batch.hash] if self.batch.hash else [], {}))
 
     def publish(self, parts: list[Part]) -> list[Path]:
         """Write what stands beside files that are at their final names, all of it or nothing; where it is.
@@ -128,14 +136,14 @@ class Seal:
             one.name: money.written(content.sums.get(one.name, money.total(())), one.scale) for one in self.layout.money
         }
         with files.reading(part.path), part.path.open("rb") as stream:
-            made = batches.digest(stream, self.batch.digest)
+            made = digest(stream, self.batch.digest)
         return {
             **self.values,
             **sums,
             BATCH: self.number,
             NAME: part.path.name,
             SIZE: str(part.size),
-            COUNT: str(part.records),
+            COUNT: str(content.records),
             ALGORITHM: self.batch.digest,
             DIGEST: made,
             PART: str(number),
@@ -163,7 +171,7 @@ class Seal:
                 raise RefusedError("batch_used", batch=self.number, path=path)
             # Files of a run that stopped on its way are nobody's yet: their manifest is missing.
             holding = self.manifests.holders(self.folder, self.batch, self.number)
-            holding = [one for one in holding if BEGUN not in states or batches.is_beside(self.batch, one)]
+            holding = [one for one in holding if BEGUN not in states or is_beside(self.batch, one)]
             first = [self.named(1)] if self.out is None else [self.out, numbered(self.out, 1)]
             beside = [self.batch.beside_of(one.name, self.values) for one in first]
             holding += [name for name in beside if name and (self.folder / name).exists()]
@@ -202,7 +210,7 @@ def stamped(
         free = [one for one in manifest.fields if one.name not in MADE | sums]
         needed += [one.name for one in free if one.required]
         optional = {one.name for one in free}
-        batches.hasher(batch.digest)
+        hasher(batch.digest)
         amounts = [one.name for one in layout.money]
         for key, name, names in (("amount", batch.amount, amounts), ("hash", batch.hash, [*layout.names])):
             if name is not None and name not in names:

@@ -55,22 +55,17 @@ def _written(
             if of.target.node == node:
                 yield from of.records(*balance[node])
 
-    def nested(file: BinaryIO) -> None:
-        formats.write(file, written, names, nesting.chunks(written, {node: frames(node) for node in balance}))
-        prove(result, taken, balance)
+    def write_chunks(file: BinaryIO, chunks: Iterable[nesting.Chunk]) -> Content | None:
+        if reading.seal:
+            return reading.seal.write(file, written, names, chunks)
+        formats.write(file, written, names, chunks)
+        return None
+
+    named = reading.seal.named if reading.seal and reading.seal.out is None else None
 
     if chosen.members:
-        # A file without records is none: nobody could judge it.
-        full = [node for node in chosen.members if any(of.accepted for of in conversions if of.target.node == node)]
-
-        def member(node: str | None, file: BinaryIO) -> None:
-            records: Iterator[nesting.Chunk] = ({None: frame} for frame in frames(node))
-            formats.write(file, chosen.members[node], {None: names[node]}, records)
-            if node == full[-1]:
-                prove(result, taken, balance)
-
-        members = {str(node): (chosen.members[node], partial(member, node)) for node in full}
-        size = publishing.publish_members(result.out, members, beside)
+        full = [node for node in chosen.members if _accepted(conversions, node)]
+        size = _published_members(result.out, chosen, full, frames, beside, partial(prove, result, taken, balance))
         result.parts = [Part(result.out, result.records["out"], size)]
         return True
     if reading.mapping.apart:
@@ -79,13 +74,23 @@ def _written(
         first = written.parts[0].name
         lists = nesting.apart(first, {node: frames(node) for node in balance}, reading.mapping.apart)
         count, proving = _accepted(conversions, first), partial(prove, result, taken, balance)
-        result.parts = _published_apart(result.out, written, names, lists, count, beside, proving)
+        if named and count > 1 and not (reading.seal and reading.seal.is_numbered):
+            raise MedpayError("dialect_fault", path=written.name, reason="batch name: {part}")
+        each = _each_apart(lists, count, write_chunks, proving)
+        result.parts = publishing.publish_each(result.out, written, [1] * count, each, beside, named)
         return True
     if len(balance) > 1:
         if limit != Limit():
             raise MedpayError("split_nodes", dialect=written.name)
+        contents: list[Content | None] = []
+
+        def nested(file: BinaryIO) -> None:
+            chunks = nesting.chunks(written, {node: frames(node) for node in balance})
+            contents.append(write_chunks(file, chunks))
+            prove(result, taken, balance)
+
         size = publishing.publish_whole(result.out, written, nested, beside)
-        result.parts = [Part(result.out, result.records["out"], size)]
+        result.parts = [Part(result.out, result.records["out"], size, contents[-1])]
         return True
     (node,) = balance
     records: Iterator[pl.DataFrame] = frames(node)
@@ -101,12 +106,8 @@ def _written(
         prove(result, taken, balance)
 
     def write(file: BinaryIO, records: Iterable[pl.DataFrame]) -> Content | None:
-        if reading.seal:
-            return reading.seal.write(file, written, node, records)
-        formats.write(file, written, names, ({node: one} for one in records))
-        return None
+        return write_chunks(file, ({node: one} for one in records))
 
-    named = reading.seal.named if reading.seal and reading.seal.out is None else None
     result.parts = publishing.publish(result.out, written, proved(), accepted, limit, write, beside, named)
     return True
 
@@ -128,17 +129,34 @@ def _accepted(conversions: list[Conversion], node: str | None) -> int:
     return sum(of.accepted for of in conversions if of.target.node == node)
 
 
-def _published_apart(
-    out: Path, written: Dialect, names: formats.Names, lists: Iterator[nesting.Chunk], count: int, beside: Beside,
+def _published_members(
+    out: Path, chosen: Chosen, full: list[str | None], frames: Callable[[str | None], Iterator[pl.DataFrame]],
+    beside: Beside, prove: Callable[[], None],
+) -> int:  # fmt: skip
+    """An archive with a file for each node that has records, for nobody could judge one without; its size."""
+
+    def member(node: str | None, file: BinaryIO) -> None:
+        records: Iterator[nesting.Chunk] = ({None: frame} for frame in frames(node))
+        formats.write(file, chosen.members[node], {None: chosen.parts[node].names}, records)
+        if node == full[-1]:
+            prove()
+
+    members = {str(node): (chosen.members[node], partial(member, node)) for node in full}
+    return publishing.publish_members(out, members, beside)
+
+
+def _each_apart(
+    lists: Iterator[nesting.Chunk], count: int, write: Callable[[BinaryIO, Iterable[nesting.Chunk]], Content | None],
     prove: Callable[[], None],
-) -> list[Part]:  # fmt: skip
-    """A message for each of so many records; before any of them is seen, everything has its place and ties."""
+) -> Callable[[BinaryIO], Content | None]:  # fmt: skip
+    """Writes a message for each of so many records; before any of them is seen, everything has its place and ties."""
     left = iter(range(count - 1, -1, -1))
 
-    def each(file: BinaryIO) -> None:
-        formats.write(file, written, names, iter([next(lists)]))
+    def each(file: BinaryIO) -> Content | None:
+        content = write(file, iter([next(lists)]))
         if next(left) == 0:
             next(lists, None)  # raises where records are left that belong to none
             prove()
+        return content
 
-    return publishing.publish_each(out, written, [1] * count, each, beside)
+    return each
