@@ -6,7 +6,7 @@ import io
 from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -123,9 +123,6 @@ class Span(NamedTuple):
 class Spans:
     """Where all records of a file stand, as long as each of them is a line and every span is known."""
 
-    # Where fewer than one in so many is wanted, only these are read.
-    FEW = 64
-
     def __init__(self) -> None:
         self._lengths = files.spool()
         self._parts: list[tuple[int, int, int]] = []
@@ -141,37 +138,45 @@ class Spans:
 
     def excerpt(self, stream: BinaryIO, wanted: Flags) -> Excerpt | None:
         """The same as of a walk; None where it takes one."""
-        direct = stream.raw if isinstance(stream, io.BufferedReader) else stream
+        direct: Any = stream.raw if isinstance(stream, io.BufferedReader) else stream
         if not (self.are_known and self._parts and direct.seekable()):
             return None
         made, found = files.spool(), [np.empty(0, np.int64)]
         made.write(b"\n" + _read(direct, 0, self._parts[0][0]).removeprefix(BOM_UTF8))
         self._lengths.seek(0)
         row = end = 0
+        # New memory for every part would cost more than what is done with it.
+        buffer = np.empty(0, np.uint8)
         for at, line, records in self._parts:
             lengths = np.frombuffer(self._lengths.read(4 * records), np.uint32).astype(np.int64)
             chosen = wanted[row : row + records]
             row, end = row + records, at + int(lengths.sum())
-            places = np.flatnonzero(chosen)
-            found.append(places + line)
-            if len(places) * self.FEW > records:
-                raw = np.frombuffer(_read(direct, at, end - at), np.uint8)
-                made.write(_picked(raw, lengths, chosen))
-            else:
-                starts = (np.cumsum(lengths) - lengths)[places] + at
-                for start, length in zip(starts.tolist(), lengths[places].tolist(), strict=True):
-                    made.write(_read(direct, start, length))
+            found.append(np.flatnonzero(chosen) + line)
+            if not len(found[-1]):
+                continue
+            if len(buffer) < end - at:
+                buffer = np.empty(end - at, np.uint8)
+            made.write(_picked(_filled(direct, at, buffer[: end - at]), lengths, chosen))
         made.write(_read(direct, end, -1))
         return Excerpt(made, np.concatenate(found))
 
 
-def _read(stream: BinaryIO, at: int, size: int) -> bytes:
+def _read(stream: Any, at: int, size: int) -> bytes:
     """Bytes at a place; all that follow where the size is -1."""
     stream.seek(at)
-    read = stream.read(size)
+    read: bytes = stream.read(size)
     while 0 <= len(read) < size and (more := stream.read(size - len(read))):
         read += more
     return read
+
+
+def _filled(stream: Any, at: int, buffer: Bytes) -> Bytes:
+    """The buffer with the bytes at a place in it; shorter where the file ends."""
+    stream.seek(at)
+    done = 0
+    while done < len(buffer) and (more := stream.readinto(memoryview(buffer)[done:])):
+        done += more
+    return buffer[:done]
 
 
 def _picked(raw: Bytes, lengths: Whole, wanted: Flags) -> bytes:
@@ -179,10 +184,12 @@ def _picked(raw: Bytes, lengths: Whole, wanted: Flags) -> bytes:
         # The last line of a file may have no end.
         return raw[np.repeat(wanted, lengths)[: len(raw)]].tobytes()
     # A mask of every byte takes ten times as long as the few lines themselves.
-    places = np.flatnonzero(wanted)
-    stops = np.cumsum(lengths)[places]
-    starts = stops - lengths[places]
-    return b"".join(raw[start:stop].tobytes() for start, stop in zip(starts.tolist(), stops.tolist(), strict=True))
+    some = lengths[wanted]
+    ends = np.cumsum(some)
+    starts = np.cumsum(lengths)[wanted] - some
+    places = np.repeat(starts - (ends - some), some) + np.arange(ends[-1] if len(ends) else 0)
+    found: bytes = raw[places[places < len(raw)]].tobytes()
+    return found
 
 
 def _blocks(stream: BinaryIO, head: bytes, encoding: str) -> Iterator[tuple[Bytes, Whole]]:
