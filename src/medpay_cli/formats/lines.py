@@ -174,7 +174,7 @@ def _filled(stream: Any, at: int, buffer: Bytes) -> Bytes:
     """The buffer with the bytes at a place in it; shorter where the file ends."""
     stream.seek(at)
     done = 0
-    while done < len(buffer) and (more := stream.readinto(memoryview(buffer)[done:])):
+    while done < len(buffer) and (more := stream.readinto(buffer[done:].data)):
         done += more
     return buffer[:done]
 
