@@ -55,14 +55,17 @@ def none() -> pl.DataFrame:
     return pl.DataFrame(schema=schema())
 
 
-def frame(code: str, rows: pl.DataFrame, **columns: Any) -> pl.DataFrame:
-    """A frame of findings, one per row; `columns` (an expression over `rows`, or one value for all) fills it.
+def frame(code: str | pl.Expr, rows: pl.DataFrame, **columns: Any) -> pl.DataFrame:
+    """A frame of findings, one per row; `columns` (an expression over `rows`, or one value for all) fills it, with the
+    usual severity where none is given.
 
     Nothing is taken from `rows` unasked: a layout may have a field called `value` or `file`.
     """
     import polars as pl
 
-    given = {"code": code, "severity": severity(code), **columns}
+    given = {"code": code, **columns}
+    if "severity" not in given:
+        given["severity"] = severity(str(code))
     return rows.select(
         (given[name] if isinstance(given.get(name), pl.Expr) else pl.lit(given.get(name))).cast(dtype).alias(name)
         for name, dtype in schema().items()

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -17,7 +18,15 @@ def candidates(ours, theirs):
         take(pl.DataFrame([(key, amount and Decimal(amount)) for key, amount in side], schema=schema, orient="row"))
         for side in (ours, theirs)
     ]
-    return tuple(wanted.nonzero()[0].tolist() for wanted in screening.candidates(*sides))
+    found = [wanted.nonzero()[0].tolist() for wanted in screening.candidates(*sides)]
+    repeated = tuple(_repeated([key for key, _ in side]) for side in (ours, theirs))
+    # The same where each side has looked already for its repeated keys.
+    assert [wanted.nonzero()[0].tolist() for wanted in screening.candidates(*sides, repeated)] == found
+    return tuple(found)
+
+
+def _repeated(keys):
+    return np.array([key is not None and keys.count(key) > 1 for key in keys], np.bool_)
 
 
 def test_pairs_with_the_same_content_are_set_aside():
@@ -127,6 +136,6 @@ def test_a_failed_proof_hands_everything_to_exact_matching(monkeypatch, tmp_path
         made = iter(range(10**6))
         monkeypatch.setattr(Screen, "checksum", lambda *_: next(made))
     else:  # pairs are set aside that are none
-        nothing = lambda ours, theirs: (ours.states > 9, theirs.states > 9)  # noqa: E731
+        nothing = lambda ours, theirs, _: (ours.states > 9, theirs.states > 9)  # noqa: E731
         monkeypatch.setattr(screening, "candidates", nothing)
     assert classes(tmp_path) == CLASSES
