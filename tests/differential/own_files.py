@@ -1,4 +1,4 @@
-"""Files of a user's own: a drawn layout in a drawn dialect, mostly sound, with cells that mean more than they seem to."""
+"""A user's own files: a drawn layout in a drawn dialect, mostly sound, with cells that mean more than they seem to."""
 
 from __future__ import annotations
 

@@ -182,6 +182,10 @@ OTHERWISE = {
         own({"required": ["b"]}, a=WORD, b=WORD, c=WORD),
         text(shifted=(dialects.Shifted(3, 2, empty=(3,)),)), b"w|y|z\n" * 9 + b"w|y|\n", [(10, "L101", "b")], None,
     ),
+    "what one record lacks another has too much": (
+        own({}, a=WORD, b=WORD, c=WORD), text(), b"w|y|z\n" * 9 + b"w|y\nw|y|z|\n" + b"w|y|z\n",
+        [(10, "F101", None)], None,
+    ),
     "an amount is unique": (
         own({"x-key": ["a"], "x-unique": [["a", "fee"]]}, a=WORD, fee=FEE), text(),
         b"".join(b"w%d|1.00\n" % number for number in range(9)), [], "9.00",

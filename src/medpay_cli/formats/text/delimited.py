@@ -237,8 +237,8 @@ class _Part:
     def _sifted(self) -> Batch | None:
         """The part where its lines go through the sieve and all have the same number of fields; None otherwise.
 
-        A line that passes has the delimiters of a full record, for no pattern matches one. Of the others Polars refuses
-        one with too many, so that none of them can be short where they have as many as full records have.
+        A line that passes has the delimiters of a full record, for no pattern matches one; those of the others are
+        counted.
         """
         found = self._sieved()
         if found is None:
@@ -255,8 +255,8 @@ class _Part:
         def whole(chosen: pl.Series) -> pl.DataFrame | None:
             """All columns of some lines, where they are as wide as the others."""
             some, here = lines.joined(chosen), numbers.filter(chosen)
-            are_full = some.count(mark.encode()) == (size - 1) * here.height and not is_odd(some, mark)
-            fields = self._parse(some, size) if some and are_full else None
+            is_plain = lines.are_full(chosen, mark, size) and not is_odd(some, mark)
+            fields = self._parse(some, size) if some and is_plain else None
             if not some:
                 fields = pl.DataFrame(schema=_columns(size))
             if fields is None or fields.height != here.height:

@@ -63,6 +63,10 @@ class Lines:
         """How many end with an empty cell."""
         return int(self.text.str.ends_with(delimiter).sum())
 
+    def are_full(self, chosen: pl.Series, delimiter: str, size: int) -> bool:
+        """Whether each of some has so many fields."""
+        return bool((self.text.filter(chosen).str.count_matches(delimiter, literal=True) == size - 1).all())
+
     def joined(self, chosen: pl.Series) -> bytes:
         """Some of them as bytes."""
         return _joined(self.text.filter(chosen))
