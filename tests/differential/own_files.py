@@ -5,14 +5,19 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from medpay_cli import config, sieves
+from medpay_cli.control import NAME, Declared
+from medpay_cli.desk import Terms
 from medpay_cli.dialects import Dialect, Limits, Shifted
 from medpay_cli.errors import MedpayError
 from medpay_cli.formats.cells import AMOUNT
 from medpay_cli.layouts import Field, Layout
+from medpay_cli.partners import Profile
+from medpay_cli.waivers import Waiver
 
 from . import generated
 from .generated import Case, Pool
@@ -103,6 +108,33 @@ def files(case: Case, rng: random.Random, count: int) -> Iterator[File]:
             continue
         count -= 1
         yield File(layout, dialect, _content(rng, Case(layout, case.pools), dialect))
+
+
+def terms(rng: random.Random, layout: Layout, name: str) -> Terms:
+    """Terms for a file of that name: what applies, what is answered for, what is said beside it."""
+    on = date(2099, 1, 1)
+    answered = (
+        Waiver(rng.choice(("B101", "B102", "C204", "C101")), "so", "us", on, key=_some(rng, layout.key, "1.50")),
+    )
+    fact = _some(rng, layout.names, "1.50")
+    said = Declared(hashes=_some(rng, layout.names, 0), facts={name: ((NAME, text),) for name, text in fact.items()})
+    return Terms(
+        selected=rng.choice(((), (), ("L",), ("C", "B"))),
+        ignored=rng.choice(((), (), ("B101",), ("L101", "L103"), ("F107", "F108", "F109"))),
+        profile=Profile(
+            severity=rng.choice(({}, {"L103": "warning", "B101": "warning"}, {"C204": "off"})),
+            not_judged=rng.choice(("listed", "error")), refuse_from=rng.choice((None, None, 3)),
+        ),
+        waivers=rng.choice(((), answered)),
+        with_rules=rng.random() < 0.8,
+        gathers=rng.random() < 0.3,
+        beside=rng.choice(({}, {}, {name: said})),
+        declared=Declared(records=rng.choice((None, None, 12))),
+    )  # fmt: skip
+
+
+def _some(rng: random.Random, names: tuple[str, ...], value: Any) -> dict[str, Any]:
+    return dict.fromkeys(names[: rng.randrange(2)], value)
 
 
 def _dialect(rng: random.Random, layout: Layout) -> Dialect:

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from medpay_cli import characters, config, desk, dialects, formats, judging, layouts, sampling, sieves
 from medpay_cli.files import Source
 from medpay_cli.formats import archive
-from medpay_cli.formats.text import cutting
+from medpay_cli.formats.text import cutting, delimited
 from medpay_cli.formats.text.sifting import Lines
 from medpay_cli.judging import Terms
 from medpay_cli.parts import fitted
 
-from . import oracle
+from . import oracle, own_files
 from .test_layouts import cases
 
 sys.path.append(str(Path(__file__).parents[1] / "reading"))
@@ -158,6 +158,25 @@ def _break(rng: random.Random, lines: list[bytes], mark: bytes) -> None:
     lines[at] = mark.join(cells) + rng.choice((b"\n",) * 12 + (b"\r\n", b"\n\n", b""))
 
 
+@pytest.mark.parametrize("seeds", [range(2), pytest.param(range(2, 200), marks=pytest.mark.full)])
+def test_a_file_of_ones_own_is_judged_the_same_with_a_sieve_as_without(tmp_path, seeds):
+    path = tmp_path / "file.txt"
+    used = count = 0
+    for seed in seeds:
+        rng = random.Random(f"own{seed}")  # noqa: S311
+        for file in own_files.files(own_files.case(rng), rng, 30):
+            path.write_bytes(file.content)
+            terms = own_files.terms(rng, file.layout, str(path))
+            with mock.patch.object(delimited, "SUSPICIOUS", rng.choice((1, 4))):
+                with_one, sifted, _ = judged(path, file.layout, file.dialect, terms, sifts=True)
+            without, none, _ = judged(path, file.layout, file.dialect, terms, sifts=False)
+            assert with_one == without, (seed, file)
+            assert none == 0
+            used += sifted > 0
+            count += 1
+    assert used > count / 5, (used, count)
+
+
 def own(document: dict, **fields: dict) -> layouts.Layout:
     """A user's own layout."""
     return layouts.build({"type": "object", "properties": fields, **document}, "own.v1")
@@ -176,7 +195,8 @@ OTHERWISE = {
         own({}, a=WORD, fee=FEE), text(nulls=("9.99", "1e3")), b"w|9.99\nw|1.00\nw|1e3\nw|2.00\n" * 9, [], "27.00",
     ),
     "nothing is written with the delimiter": (
-        own({}, a=WORD, b=WORD, c=WORD), text(nulls=("-|-",)), b"w|y|z\n" * 9 + b"-|-|y|z\n", [(10, "F101", None)], None,
+        own({}, a=WORD, b=WORD, c=WORD), text(nulls=("-|-",)), b"w|y|z\n" * 9 + b"-|-|y|z\n",
+        [(10, "F101", None)], None,
     ),
     "a shifted record is told by what is empty": (
         own({"required": ["b"]}, a=WORD, b=WORD, c=WORD),
