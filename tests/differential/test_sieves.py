@@ -164,7 +164,7 @@ def test_a_file_of_ones_own_is_judged_the_same_with_a_sieve_as_without(tmp_path,
     used = count = 0
     for seed in seeds:
         rng = random.Random(f"own{seed}")  # noqa: S311
-        for file in own_files.files(own_files.case(rng), rng, 30):
+        for file in own_files.files(own_files.case(rng), rng, 20):
             path.write_bytes(file.content)
             terms = own_files.terms(rng, file.layout, str(path))
             with mock.patch.object(delimited, "SUSPICIOUS", rng.choice((1, 4))):

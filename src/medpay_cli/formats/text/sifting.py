@@ -74,8 +74,8 @@ class Lines:
 
 def is_odd(lines: bytes, delimiter: str) -> bool:
     """Whether a character may stand in some cell that none should hold; a delimiter may be such a character."""
-    mark = delimiter.encode()
-    return characters.suspected(lines.replace(mark, b"\t") if mark < b" " else lines)
+    is_visible = delimiter == "\t" or delimiter >= " "
+    return characters.suspected(lines if is_visible else lines.replace(delimiter.encode(), b"\t"))
 
 
 def _joined(lines: pl.Series) -> bytes:
