@@ -165,8 +165,8 @@ class Measure:
         looked_at = [one for one in layout.fields if one.name in names]
         unique = [(REPEATED, layout.key), *((NOT_UNIQUE, fields) for fields in layout.unique)]
         amounts = [*layout.money, *(one for one in looked_at if one.form == "decimal")]
-        words = {*layout.key, *gathers, *names, *(name for _, fields in unique for name in fields)}
-        words -= {one.name for one in amounts} - {*layout.key}
+        words = {*gathers, *names} - {one.name for one in amounts}
+        words |= {name for _, fields in unique for name in fields}
         words |= {name for said in terms.beside.values() for name in (*said.hashes, *said.constants)}
         words |= also or set()
         return cls(

@@ -39,7 +39,7 @@ _REPEATED_CLASS = re.compile(r"\^(\[[^\]]+\])\+\$")
 
 class Patterns(NamedTuple):
     """What a line must match: one that is ASCII (in half the time), and any; and the places of columns (from 0) that
-    must not be absent, but match what stands for that."""
+    match what stands for an absent cell, but must not be absent, or are parsed before anybody sees that."""
 
     of_ascii: str
     of_any: str
@@ -75,16 +75,20 @@ class Sieve:
             value = given.get(name, "")
             if not (is_matched(name, value) if value else name not in self.required):
                 return None
-        absent = "".join(f"|{literal(null)}" for null in nulls)
+        numbers = {name for name, _ in self.amounts}
+        # No cell holds a delimiter, and what holds a digit may be parsed as a number.
+        words = [null for null in nulls if delimiter not in null]
+        dashes = [null for null in words if not re.search("[0-9]", null)]
         cells = []
         for name in columns:
             pattern = self.patterns.get(name, f"{ANY}*") if name else ""
+            absent = "".join(f"|{literal(null)}" for null in (dashes if name in numbers else words))
             cells.append(pattern if name in self.required or name not in self.patterns else f"(?:{pattern}{absent})?")
         line = f"^{literal(delimiter).join(cells)}$"
         filled = [
             at
             for at, name in enumerate(columns)
-            if name in self.required and any(is_matched(name, null) for null in nulls)
+            if name in self.required | numbers and any(is_matched(name, null) for null in nulls)
         ]
         return Patterns(line.replace(ANY, of_ascii), line.replace(ANY, of_any), tuple(filled))
 
@@ -128,7 +132,7 @@ def _text(keywords: list[tuple[str, Any]]) -> str | None:
     """The same of text that is no code."""
     least = max([1, *(int(value) for keyword, value in keywords if keyword == "minLength")])
     most = min((int(value) for keyword, value in keywords if keyword == "maxLength"), default=None)
-    if most is not None and not least <= most <= LONGEST:
+    if not least <= (least if most is None else most) <= LONGEST:
         return None
     many = f"{{{least},{'' if most is None else most}}}"
     rest = [pair for pair in keywords if pair[0] not in ("minLength", "maxLength")]

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from medpay_cli import characters, config, desk, dialects, formats, judging, layouts, sampling, sieves
 from medpay_cli.files import Source
 from medpay_cli.formats import archive
-from medpay_cli.formats.text import cutting
+from medpay_cli.formats.text import cutting, delimited
 from medpay_cli.formats.text.sifting import Lines
 from medpay_cli.judging import Terms
 from medpay_cli.parts import fitted
 
-from . import oracle
+from . import oracle, own_files
 from .test_layouts import cases
 
 sys.path.append(str(Path(__file__).parents[1] / "reading"))
@@ -82,6 +82,7 @@ def _schema(field: layouts.Field) -> dict:
     return found
 
 
+NO_TERMS = Terms()
 # A file in a dialect, and what its lines are broken with.
 FILES = {
     "nhsa-3202-upload": None, "nhsa-3202-result": None, "insurer-claims-gbk": None, "nhsa-1301-catalogue": None,
@@ -91,7 +92,9 @@ MESS = (*damaged.STRANGE, *damaged.BROKEN[:6], *damaged.NO_AMOUNTS, b"\t", b"|",
 MESS = tuple(one.encode() if isinstance(one, str) else one for one in MESS)
 
 
-def judged(path: Path, layout: layouts.Layout, dialect: dialects.Dialect, *, sifts: bool) -> tuple:
+def judged(
+    path: Path, layout: layouts.Layout, dialect: dialects.Dialect, terms: Terms = NO_TERMS, *, sifts: bool
+) -> tuple:
     """Everything that a judgement says, and how many parts were sifted."""
     sifted = []
 
@@ -107,11 +110,16 @@ def judged(path: Path, layout: layouts.Layout, dialect: dialects.Dialect, *, sif
     ):
         looks_at = frozenset(layout.key)
         [made] = judging.judge_nodes(
-            archive.inputs(Source(str(path)))[0], {None: layout}, dialect, also, Terms(), looks_at=looks_at
+            archive.inputs(Source(str(path)))[0], {None: layout}, dialect, also, terms, looks_at=looks_at
         )
     found = [row for frame in made.findings.frames() for row in frame.rows()]
     made.lines.seek(0)
-    said = (made.verdict, found, dict(made.findings.counts), made.also, made.lines.read(), made.not_judged)
+    gathered = [frame.rows() for frame in made.gathered]
+    repeated = {names: flags.tolist() for names, flags in made.repeated.items()}
+    said = (
+        made.verdict, found, dict(made.findings.counts), made.also, made.lines.read(), made.not_judged, gathered,
+        repeated, made.said,
+    )  # fmt: skip
     return said, sum(sifted), len(sifted)
 
 
@@ -148,3 +156,77 @@ def _break(rng: random.Random, lines: list[bytes], mark: bytes) -> None:
     if rng.random() < 0.85:
         cells[rng.randrange(len(cells))] = rng.choice(MESS)
     lines[at] = mark.join(cells) + rng.choice((b"\n",) * 12 + (b"\r\n", b"\n\n", b""))
+
+
+@pytest.mark.parametrize("seeds", [range(2), pytest.param(range(2, 200), marks=pytest.mark.full)])
+def test_a_file_of_ones_own_is_judged_the_same_with_a_sieve_as_without(tmp_path, seeds):
+    path = tmp_path / "file.txt"
+    used = count = 0
+    for seed in seeds:
+        rng = random.Random(f"own{seed}")  # noqa: S311
+        for file in own_files.files(own_files.case(rng), rng, 20):
+            path.write_bytes(file.content)
+            terms = own_files.terms(rng, file.layout, str(path))
+            with mock.patch.object(delimited, "SUSPICIOUS", rng.choice((1, 4))):
+                with_one, sifted, _ = judged(path, file.layout, file.dialect, terms, sifts=True)
+            without, none, _ = judged(path, file.layout, file.dialect, terms, sifts=False)
+            assert with_one == without, (seed, file)
+            assert none == 0
+            used += sifted > 0
+            count += 1
+    assert used > count / 8, (used, count)
+
+
+def own(document: dict, **fields: dict) -> layouts.Layout:
+    """A user's own layout."""
+    return layouts.build({"type": "object", "properties": fields, **document}, "own.v1")
+
+
+def text(delimiter: str = "|", **said: object) -> dialects.Dialect:
+    """A dialect of lines without a header."""
+    return dialects.Dialect("own", "own.v1", delimiter=delimiter, encoding="utf-8", **said)
+
+
+FEE, WORD = {"type": "number", "format": "money"}, {"type": "string", "maxLength": 9}
+# What once was judged otherwise, or not at all, behind a sieve: a layout, a dialect, a file, its findings and the sums
+# of its amounts.
+OTHERWISE = {
+    "an amount stands for nothing": (
+        own({}, a=WORD, fee=FEE), text(nulls=("9.99", "1e3")), b"w|9.99\nw|1.00\nw|1e3\nw|2.00\n" * 9, [], "27.00",
+    ),
+    "nothing is written with the delimiter": (
+        own({}, a=WORD, b=WORD, c=WORD), text(nulls=("-|-",)), b"w|y|z\n" * 9 + b"-|-|y|z\n",
+        [(10, "F101", None)], None,
+    ),
+    "a shifted record is told by what is empty": (
+        own({"required": ["b"]}, a=WORD, b=WORD, c=WORD),
+        text(shifted=(dialects.Shifted(3, 2, empty=(3,)),)), b"w|y|z\n" * 9 + b"w|y|\n", [(10, "L101", "b")], None,
+    ),
+    "what one record lacks another has too much": (
+        own({}, a=WORD, b=WORD, c=WORD), text(), b"w|y|z\n" * 9 + b"w|y\nw|y|z|\n" + b"w|y|z\n",
+        [(10, "F101", None)], None,
+    ),
+    "an amount is unique": (
+        own({"x-key": ["a"], "x-unique": [["a", "fee"]]}, a=WORD, fee=FEE), text(),
+        b"".join(b"w%d|1.00\n" % number for number in range(9)), [], "9.00",
+    ),
+    "a rule is broken between delimiters that cannot be seen": (
+        own({"$id": "medpay:layouts/fee_line.v1"}, det_item_fee_sumamt=FEE, pric=FEE, cnt=FEE), text("\x01"),
+        b"6.00\x012.00\x013.00\n" * 9 + b"7.00\x012.00\x013.00\n", [(10, "C204", "det_item_fee_sumamt")], "61.00",
+    ),
+    "a pattern is larger than an engine takes": (
+        own({}, **{f"f{number}": {"type": "string", "pattern": "^[0-9A-Za-z]{1,1000}$"} for number in range(250)}),
+        text(), b"w|" * 249 + b"-\n" + b"w|" * 249 + b"w\n", [(1, "L106", "f249")], None,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_what_once_was_judged_otherwise(tmp_path, name):
+    layout, dialect, content, expected, fees = OTHERWISE[name]
+    path = tmp_path / "file.txt"
+    path.write_bytes(content)
+    (verdict, found, *_), *_ = judged(path, layout, dialect.fitted(layout.names), sifts=True)
+    assert [(row[5], row[0], row[7]) for row in found] == expected
+    assert [str(total) for total in verdict.totals.values()][:1] == ([fees] if fees else [])
+    assert verdict.verdict == ("findings" if expected else "valid")

@@ -29,7 +29,7 @@ from medpay_cli.formats.text.header import check_header, columns
 from medpay_cli.formats.text.joining import write
 from medpay_cli.formats.text.quoting import cells
 from medpay_cli.formats.text.separators import shortened
-from medpay_cli.formats.text.sifting import Lines, parsed
+from medpay_cli.formats.text.sifting import Lines, is_odd, parsed
 from medpay_cli.sieves import Patterns, Sieve, Sifted
 
 __all__ = ("scan", "write")
@@ -219,8 +219,10 @@ class _Part:
         width = next((one for one in (size, size - 1) if one in self._allowed), 0)
         columns = self.header or self.names[:width]
         # A record that has such amounts cannot be a shifted one.
-        placed = {columns[at - 1] for case in self._cases(width) for at in case.not_amount}
-        if not all(f"^{sieve.patterns.get(name)}$" == AMOUNT for name in placed):
+        cases = self._cases(width)
+        placed = {columns[at - 1] for case in cases for at in case.not_amount}
+        is_told = all(case.not_amount for case in cases)
+        if not (is_told and all(f"^{sieve.patterns.get(name)}$" == AMOUNT for name in placed)):
             return None
         sieve = replace(sieve, required=sieve.required | placed)
         if width != len(columns) or self._is_tricky(np.frombuffer(block, np.uint8), size):
@@ -235,8 +237,8 @@ class _Part:
     def _sifted(self) -> Batch | None:
         """The part where its lines go through the sieve and all have the same number of fields; None otherwise.
 
-        A line that passes has the delimiters of a full record, for no pattern matches one. Of the others Polars refuses
-        one with too many, so that none of them can be short where they have as many as full records have.
+        A line that passes has the delimiters of a full record, for no pattern matches one; those of the others are
+        counted.
         """
         found = self._sieved()
         if found is None:
@@ -253,8 +255,8 @@ class _Part:
         def whole(chosen: pl.Series) -> pl.DataFrame | None:
             """All columns of some lines, where they are as wide as the others."""
             some, here = lines.joined(chosen), numbers.filter(chosen)
-            are_full = some.count(mark.encode()) == (size - 1) * here.height and not characters.suspected(some)
-            fields = self._parse(some, size) if some and are_full else None
+            is_plain = lines.are_full(chosen, mark, size) and not is_odd(some, mark)
+            fields = self._parse(some, size) if some and is_plain else None
             if not some:
                 fields = pl.DataFrame(schema=_columns(size))
             if fields is None or fields.height != here.height:

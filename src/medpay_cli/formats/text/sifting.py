@@ -22,17 +22,17 @@ class Lines:
     @classmethod
     def of(cls, block: bytes, patterns: Patterns, delimiter: str, nulls: tuple[str, ...]) -> Lines | None:
         """The lines, of which those pass that match the patterns, where `nulls` may stand for absent cells; None where
-        the bytes are not UTF-8, or hold a character that no cell should."""
+        the bytes are not UTF-8, or hold a character that no cell should, or a pattern is too large."""
         try:
             text = pl.read_lines(block).to_series()
+            passing = text.str.contains(patterns.of_ascii)
+            if not block.isascii():
+                others = (~passing).arg_true()
+                if is_odd(_joined(text[others]), delimiter):
+                    return None
+                passing = passing.scatter(others, text[others].str.contains(patterns.of_any))
         except pl.exceptions.ComputeError:
             return None
-        passing = text.str.contains(patterns.of_ascii)
-        if not block.isascii():
-            others = (~passing).arg_true()
-            if characters.suspected(_joined(text[others])):
-                return None
-            passing = passing.scatter(others, text[others].str.contains(patterns.of_any))
         met = [null for null in nulls if null.encode() in block]
         if met and patterns.filled:
             mark, cell = literal(delimiter), "|".join(map(literal, met))
@@ -63,9 +63,19 @@ class Lines:
         """How many end with an empty cell."""
         return int(self.text.str.ends_with(delimiter).sum())
 
+    def are_full(self, chosen: pl.Series, delimiter: str, size: int) -> bool:
+        """Whether each of some has so many fields."""
+        return bool((self.text.filter(chosen).str.count_matches(delimiter, literal=True) == size - 1).all())
+
     def joined(self, chosen: pl.Series) -> bytes:
         """Some of them as bytes."""
         return _joined(self.text.filter(chosen))
+
+
+def is_odd(lines: bytes, delimiter: str) -> bool:
+    """Whether a character may stand in some cell that none should hold; a delimiter may be such a character."""
+    is_visible = delimiter == "\t" or delimiter >= " "
+    return characters.suspected(lines if is_visible else lines.replace(delimiter.encode(), b"\t"))
 
 
 def _joined(lines: pl.Series) -> bytes:
