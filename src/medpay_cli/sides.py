@@ -301,7 +301,19 @@ def _word(field: layouts.Field, recipe: Recipe) -> pl.Expr:
 def _summed(records: pl.DataFrame, groups: list[str], amounts: tuple[str, ...]) -> pl.DataFrame:
     """Counts and sums per value of the group columns."""
     sums = (pl.len().cast(pl.Int64).alias(RECORDS), *(pl.col(name).sum() for name in amounts))
-    return records.group_by(groups).agg(sums) if groups else records.select(sums)
+    every = records.select(sums)
+    if not groups:
+        return every
+    if len(groups) == 1 and not records.is_empty():
+        # Nearly all have one value: to group the others takes a fifth of the time.
+        [name] = groups
+        usual = records.get_column(name)[0]
+        others = records.filter(pl.col(name).ne_missing(usual))
+        if others.height * 4 < records.height:
+            found = others.group_by(name).agg(sums)
+            left = every - found.select(RECORDS, *amounts).sum()
+            return pl.concat([found, left.with_columns(pl.lit(usual, pl.String).alias(name)).select(found.columns)])
+    return records.group_by(groups).agg(sums)
 
 
 def _added(parts: list[pl.DataFrame], groups: list[str], amounts: tuple[str, ...]) -> pl.DataFrame:

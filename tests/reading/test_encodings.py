@@ -196,12 +196,14 @@ def test_an_undeclared_utf_8_file_cut_inside_a_character_is_refused_as_damaged(u
         st.sampled_from([b"a", b"\n", "é".encode(), "医".encode(), "😀".encode(), b"\x80", b"\xe5", b"\xed\xa0\x80"])
     ),
     st.integers(1, 7),
+    st.sampled_from([1, 8, 1 << 20]),
 )
-def test_the_fast_look_at_utf_8_says_what_decoding_all_of_it_says(pieces, size):
+def test_the_fast_look_at_utf_8_says_what_decoding_all_of_it_says(pieces, size, large):
     text = b"".join(pieces)
     with tempfile.NamedTemporaryFile() as file, pytest.MonkeyPatch.context() as patch:
         Path(file.name).write_bytes(text)
         patch.setattr(encoding, "BLOCK", size)
+        patch.setattr(encoding, "LARGE", large)
         found = encoding._is_utf_8(Input(file.name))
     try:
         text.decode()

@@ -67,8 +67,9 @@ def scan(
             header = columns(line, dialect, [cutter.record() for _ in range(dialect.heads - 1)])
             check_header(header, names, dialect, line, iter(cutter.line, b""))
             dialect = replace(dialect, widths=(len(header),))
+        chances = _Chances()
         for number, cut in enumerate(cutter.parts()):
-            part = _Part(cut, dialect, names, header, width, sieve)
+            part = _Part(cut, dialect, names, header, width, sieve, chances)
             if number == 0 and width is None:
                 width = dialect.held_width(part.read().fits)
                 part = replace(part, width=width)
@@ -108,6 +109,26 @@ class _Spans:
     lines: Whole
 
 
+@dataclass
+class _Chances:
+    """Of the parts of a file that go through a sieve: where that did not help, the next ones are not tried."""
+
+    AFTER = 15
+
+    passed_over: int = 0
+
+    def lose(self) -> None:
+        """It did not help."""
+        self.passed_over = self.AFTER
+
+    def has_one(self) -> bool:
+        """Whether the next part is tried. Parts are read at the same time: a miscount costs time only."""
+        if self.passed_over > 0:
+            self.passed_over -= 1
+            return False
+        return True
+
+
 @dataclass(frozen=True)
 class _Part:
     """Some whole records, and how to read them; a delimiter was `longer` than it is now by so many bytes."""
@@ -118,6 +139,7 @@ class _Part:
     header: tuple[str, ...] | None
     width: int | None
     sieve: Sieve | None = None
+    chances: _Chances = field(default_factory=_Chances)
     longer: int = 0
 
     def read(self) -> Batch:
@@ -212,7 +234,7 @@ class _Part:
         the part may go through the sieve."""
         sieve, block, mark = self.sieve, self.cut.block, self.dialect.delimiter
         is_plain = not (self._is_quoted or self._is_plain_only or self.cut.unclosed or self.dialect.trim)
-        if sieve is None or not block or not is_plain or block[:1] in PACKED:
+        if sieve is None or not block or not is_plain or block[:1] in PACKED or not self.chances.has_one():
             return None
         first = block.find(b"\n")
         size = block.count(mark.encode(), 0, first if first >= 0 else len(block)) + 1
@@ -264,15 +286,22 @@ class _Part:
             is_wider = len(columns) < size and fields.to_series(size - 1).null_count() < here.height
             return None if is_wider else self._named(fields.hstack(here), len(columns))
 
+        every: list[pl.DataFrame] = []
+
         def again(chosen: pl.Series) -> pl.DataFrame:
-            """The same, where they have been looked at already."""
-            found = whole(chosen)
+            """The same, where they have been looked at already; where many are chosen, others will be."""
+            if not every and int(chosen.sum()) * SUSPICIOUS > records:
+                self.chances.lose()
+                fields = self._parse(block, size)
+                every.extend([self._named(fields.hstack(numbers), len(columns))] if fields is not None else [])
+            found = every[0].filter(chosen) if every else whole(chosen)
             if found is None:
                 raise InternalError("not_reproduced", what="lines")
             return found
 
         suspects = whole(~lines.passing) if lines.refused * SUSPICIOUS <= records else None
         if suspects is None:
+            self.chances.lose()
             return None
         words, amounts = parsed(block, columns, size, sieve, mark)
         if lines.has_nulls:
