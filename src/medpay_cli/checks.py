@@ -164,9 +164,14 @@ def _sifted_amounts(flagged: Flagged, sifted: Sifted, fields: Sequence[Field], r
     some = flagged.suspects
     if some.is_empty() or not fields:
         return exact
+    rows, own = some.get_column(row) - 1, some.select(typed(one) for one in fields)
+    seen = exact[rows]
+    other = [name for name in exact.columns if not own.get_column(name).eq_missing(seen.get_column(name)).all()]
+    if not other:
+        return exact
     places = pl.int_range(exact.height, eager=True)
-    places = places.scatter(some[row] - 1, pl.int_range(exact.height, exact.height + some.height, eager=True))
-    return pl.concat([exact, some.select(typed(one) for one in fields)])[places]
+    places = places.scatter(rows, pl.int_range(exact.height, exact.height + some.height, eager=True))
+    return exact.with_columns(pl.concat([exact.select(other), own.select(other)])[places])
 
 
 def fitting(flagged: Flagged, typed: pl.DataFrame, fields: Sequence[Field], row: str) -> pl.DataFrame:
