@@ -46,7 +46,7 @@ from medpay_cli.rules.together import Together
 
 __all__ = [
     "FOUND", "NOT_JUDGED", "REPEATED", "STRUCTURE_ONLY", "VALID", "Desk", "Judged", "Judgement", "Measure", "Terms",
-    "begun", "blank", "contradicted", "judge_file", "judge_nodes", "judge_parts",
+    "begun", "blank", "contradicted", "judge_file", "judge_nodes",
     "reject_repeated", "unreadable",
 ]  # fmt: skip
 
@@ -70,27 +70,7 @@ def judge_nodes(
 ) -> list[Judgement[T]]:
     """The judgements on the nodes of one file; what `also` makes of a batch is appended to what `into` gives for its
     node, anew where the file has to be read anew."""
-    return judge_parts([source], layouts, dialect, also, terms, into, looks_at)[0]
-
-
-def judge_parts(
-    sources: Sequence[Input],
-    layouts: Mapping[str | None, Layout],
-    dialect: Dialect,
-    also: Also[T],
-    terms: Terms,
-    into: Callable[[str | None], list[T]] = lambda _: [],
-    looks_at: frozenset[str] | None = None,
-) -> list[list[Judgement[T]]]:
-    """Read files in parallel batches and hold every record against the layout of its node; a broken file is a verdict
-    too, and of a file that cannot be read the first node holds the finding. Per file, the judgement on each node.
-
-    The files are parts of one: a key must not stand in two of them, and what was declared holds for all of them, with
-    a finding in the first. `also` runs on each batch, its flags, its amounts and which of its records are accepted so
-    far, in a thread; its results come in file order. It finds the text of the fields that it `looks_at` (all of them
-    if it does not say); that of others may have been left unread.
-    """
-    return begun(sources, layouts, dialect, also, terms, into, looks_at).finished()
+    return begun([source], layouts, dialect, also, terms, into, looks_at).finished()[0]
 
 
 def begun(
@@ -102,7 +82,14 @@ def begun(
     into: Callable[[str | None], list[T]] = lambda _: [],
     looks_at: frozenset[str] | None = None,
 ) -> Begun[T]:
-    """The same, read from front to back only."""
+    """Read files in parallel batches and hold every record against the layout of its node; a broken file is a verdict
+    too, and of a file that cannot be read the first node holds the finding.
+
+    The files are parts of one: a key must not stand in two of them, and what was declared holds for all of them, with
+    a finding in the first. `also` runs on each batch, its flags, its amounts and which of its records are accepted so
+    far, in a thread; its results come in file order. It finds the text of the fields that it `looks_at` (all of them
+    if it does not say); that of others may have been left unread.
+    """
     held = _Together(layouts, terms)
     measures = {node: Measure.of(layout, terms, held.columns(layout), looks_at) for node, layout in layouts.items()}
     own_terms = terms if len(sources) == 1 else terms.of_a_part
