@@ -99,7 +99,7 @@ def listens(process, number):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_leaves_nothing_behind(tmp_path, number, code):
     path, target = tmp_path / "in.txt", tmp_path / "out.ndjson"
-    path.write_text(BAD * 400_000)
+    path.write_text(BAD * 1_500_000)
     process = subprocess.Popen(
         [*MEDPAY, "validate", path, "--dialect", "nhsa-3202-upload", "--output", f"ndjson:{target}"],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, "TMPDIR": str(tmp_path)},
@@ -107,7 +107,7 @@ def test_a_signal_leaves_nothing_behind(tmp_path, number, code):
     # On a busy machine it may take a while until it listens at all.
     while not all(listens(process, one) for one in (signal.SIGTERM, signal.SIGHUP)):
         time.sleep(0.05)
-    time.sleep(1)
+    time.sleep(0.5)
     process.send_signal(number)
     assert process.wait(timeout=60) == code
     assert sorted(one.name for one in tmp_path.iterdir()) == ["in.txt"]
