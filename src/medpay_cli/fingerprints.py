@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -58,12 +58,15 @@ def repeated(words: Words) -> Words:
     return np.concatenate(found)
 
 
-def not_once_each(ours: Words, theirs: Words) -> Words:
+def not_once_each(ours: Sequence[Words], theirs: Sequence[Words]) -> Words:
     """The fingerprints, but for the lowest bit (which is set), that do not stand exactly once on each side."""
     one = np.uint64(1)
-    both = np.empty(len(ours) + len(theirs), np.uint64)
-    np.bitwise_and(ours, ~one, out=both[: len(ours)])
-    np.bitwise_or(theirs, one, out=both[len(ours) :])
+    both = np.empty(sum(map(len, (*ours, *theirs))), np.uint64)
+    at = 0
+    for side, marked, bit in ((ours, np.bitwise_and, ~one), (theirs, np.bitwise_or, one)):
+        for words in side:
+            marked(words, bit, out=both[at : at + len(words)])
+            at += len(words)
     both.sort()
     found = [both[:0]]
     for at in range(0, len(both), PIECE):

@@ -102,7 +102,7 @@ class _Rest:
     def of(cls, side: ReadSide, wanted: Flags, on: Compared, screen: Screen, parts: int) -> _Rest:
         waiting = WAITING // parts if parts > 1 else None
         made = [Frames(waiting) for _ in range(parts)]
-        records, sums, checksum = side.records, dict(side.amounts), side.prints.checksum
+        records, sums, checksum = side.records, dict(side.amounts), screening.checksum(side.prints)
         for frame in side.exact(wanted):
             records -= frame.height
             found = money.sums(frame.select(*sums))
@@ -122,7 +122,7 @@ def _on_polars(ours: ReadSide, theirs: ReadSide, on: Compared, screen: Screen, r
     sides = (ours, theirs)
     every = tuple(screening.everything(side.prints) for side in sides)
     # A fingerprint is taken of an amount's digits alone: of other scales they say nothing.
-    is_screened = ours.decimals == theirs.decimals and all(side.prints.is_whole for side in sides)
+    is_screened = ours.decimals == theirs.decimals and all(one.is_whole for side in sides for one in side.prints)
     repeated = (ours.repeated, theirs.repeated)
     wanted = screening.candidates(ours.prints, theirs.prints, repeated) if is_screened else every
     parts = _parts(wanted, room)

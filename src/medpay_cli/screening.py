@@ -9,9 +9,10 @@ keys, or two different records of one key, could only pass for the same behind 1
 from __future__ import annotations
 
 import operator
+import os
 import secrets
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
@@ -27,11 +28,13 @@ States = np.ndarray[tuple[int], np.dtype[np.uint8]]
 # What a record is to the matching: left out (it cannot be read), without a whole key, or one that can be paired.
 LEFT_OUT, LONE, WHOLE = 0, 1, 2
 _PART = "\x1fpart"
+# Fingerprints are compared by shares of 2 ** this many, each by its own thread.
+_SHARES = 2
 
 
 @dataclass(frozen=True)
 class Prints:
-    """What is kept of a side's records, one after the other: 17 bytes of each, or one where they are too many to be
+    """What is kept of some records, one after the other: 17 bytes of each, or one where they are too many to be
     screened. `checksum` sums the third fingerprint of those that can be read."""
 
     states: States
@@ -44,22 +47,20 @@ class Prints:
         """Of so many records that nobody screens."""
         return cls(np.full(records, WHOLE, np.uint8), np.empty(0, np.uint64), np.empty(0, np.uint64))
 
-    @classmethod
-    def joined(cls, parts: Iterable[Prints]) -> Prints:
-        """All of them in one."""
-        every = [cls.none(0), *parts]
-        whole = every if all(part.is_whole for part in every) else every[:1]
-        return cls(
-            np.concatenate([part.states for part in every]),
-            np.concatenate([part.keys for part in whole]),
-            np.concatenate([part.contents for part in whole]),
-            sum(part.checksum for part in every) % 2**64,
-        )
-
     @property
     def is_whole(self) -> bool:
         """Whether there are fingerprints of every record."""
         return len(self.keys) == len(self.states)
+
+    @property
+    def readable(self) -> int:
+        """How many records can be read."""
+        return int(np.count_nonzero(self.states != LEFT_OUT))
+
+    @property
+    def unscreened(self) -> Prints:
+        """The same without fingerprints of single records."""
+        return replace(self, keys=self.keys[:0].copy(), contents=self.contents[:0].copy())
 
     def placed(self, rows: Rows, records: int) -> Prints:
         """The same among all records of a batch, of which these rows can be read."""
@@ -111,8 +112,23 @@ class Screen:
             yield int(number), some
 
 
+# The prints of a side, batch by batch: put together they would be new memory.
+Side = Sequence[Prints]
+
+
+def kept(prints: Iterable[Prints]) -> Side:
+    """What is of use of a side's prints: fingerprints of all records, or of none."""
+    every = list(prints)
+    return every if all(one.is_whole for one in every) else [one.unscreened for one in every]
+
+
+def checksum(prints: Side) -> int:
+    """The sum of the third fingerprint of a side's records that can be read."""
+    return sum(one.checksum for one in prints) % 2**64
+
+
 def candidates(
-    ours: Prints, theirs: Prints, repeated: tuple[Flags | None, Flags | None] = (None, None)
+    ours: Side, theirs: Side, repeated: tuple[Flags | None, Flags | None] = (None, None)
 ) -> tuple[Flags, Flags]:
     """Which records of each side have to be matched exactly: the rest are pairs, if the proof holds.
 
@@ -120,49 +136,74 @@ def candidates(
     that stands several times on their own side, where that is known.
     """
     sides = (ours, theirs)
-    records = len(ours.keys) + len(theirs.keys)
-    with ThreadPoolExecutor(2) as pool:  # numpy works without the interpreter's lock
-        other = pool.submit(_odd, ours, theirs, ours.contents, theirs.contents)
+    records = sum(len(one.states) for side in sides for one in side)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy works without the interpreter's lock
+        contents = _odd(sides, operator.attrgetter("contents"), pool)
         # A key that stands once on one side only is one of an odd content.
         known = [
-            side.keys[some & (side.states == WHOLE)]
-            for side, some in zip(sides, repeated, strict=True)
-            if some is not None
+            words
+            for side, flags in zip(sides, repeated, strict=True)
+            if flags is not None
+            for words in _known(side, flags)
         ]
-        odd_keys = np.concatenate(known) if len(known) == len(sides) else _odd(ours, theirs, ours.keys, theirs.keys)
-        odd, odd_contents = _filter(odd_keys, records), _filter(other.result(), records)
+        is_known = all(flags is not None for flags in repeated)
+        keys = [] if is_known else _odd(sides, operator.attrgetter("keys"), pool)
+        odd = _filter([*known, *(found.result() for found in keys)], records)
+        odd_contents = _filter([found.result() for found in contents], records)
         # A record whose content is odd takes every record of its key with it.
-        for side, found in zip(sides, pool.map(odd_contents.has, (side.contents for side in sides)), strict=True):
-            odd.add(side.keys[found])
-        keys = pool.map(odd.has, (side.keys for side in sides))
-        mine, their_own = (
-            (side.states == LONE) | ((side.states == WHOLE) & found) for side, found in zip(sides, keys, strict=True)
-        )
+        for words in pool.map(lambda one: one.keys[odd_contents.has(one.contents)], (*ours, *theirs)):
+            odd.add(words)
+        mine, their_own = (_joined(pool.map(lambda one: _left(one, odd), side)) for side in sides)
     return mine, their_own
 
 
-def _odd(ours: Prints, theirs: Prints, own: Words, other: Words) -> Words:
-    """What does not stand exactly once on each side."""
-    return fingerprints.not_once_each(_whole(ours, own), _whole(theirs, other))
-
-
-def _whole(side: Prints, words: Words) -> Words:
-    """Those of records that can be paired."""
-    chosen = side.states == WHOLE
-    return words if chosen.all() else words[chosen]
-
-
-def _filter(words: Words, records: int) -> Filter:
-    """With these in it, and room for the keys of as many odd contents, at most one per record."""
-    made = Filter(min(2 * len(words), records))
-    made.add(words)
-    return made
-
-
-def everything(side: Prints) -> Flags:
+def everything(side: Side) -> Flags:
     """Every record that can be read."""
-    readable: Flags = side.states != LEFT_OUT
-    return readable
+    return _joined(one.states != LEFT_OUT for one in side)
+
+
+def _left(prints: Prints, odd: Filter) -> Flags:
+    """The records that are matched exactly."""
+    left: Flags = (prints.states == LONE) | ((prints.states == WHOLE) & odd.has(prints.keys))
+    return left
+
+
+def _known(side: Side, flags: Flags) -> Iterator[Words]:
+    """The keys of some records of a side."""
+    begin = 0
+    for one in side:
+        some = flags[begin : (begin := begin + len(one.states))]
+        yield one.keys[some & (one.states == WHOLE)]
+
+
+def _odd(sides: tuple[Side, Side], of: Callable[[Prints], Words], pool: ThreadPoolExecutor) -> list[Future[Words]]:
+    """What does not stand exactly once on each side, share by share."""
+
+    def found(share: int) -> Words:
+        ours, theirs = ([_shared(one, of(one), share) for one in side] for side in sides)
+        return fingerprints.not_once_each(ours, theirs)
+
+    return [pool.submit(found, share) for share in range(1 << _SHARES)]
+
+
+def _shared(prints: Prints, words: Words, share: int) -> Words:
+    """Those of a share, of records that can be paired."""
+    chosen = words >> np.uint64(64 - _SHARES) == share
+    chosen &= prints.states == WHOLE
+    shared: Words = words[chosen]
+    return shared
+
+
+def _joined(parts: Iterable[Flags]) -> Flags:
+    return np.concatenate([np.empty(0, np.bool_), *parts])
+
+
+def _filter(parts: Sequence[Words], records: int) -> Filter:
+    """With these in it, and room for the keys of as many odd contents, at most one per record."""
+    made = Filter(min(2 * sum(map(len, parts)), records))
+    for words in parts:
+        made.add(words)
+    return made
 
 
 def _mixed(names: tuple[str, ...]) -> pl.Expr:

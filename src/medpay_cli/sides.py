@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from medpay_cli import checks, dialects, files, formats, judging, layouts, manifests, money
+from medpay_cli import checks, dialects, files, formats, judging, layouts, manifests, money, screening
 from medpay_cli.batches import Batches
 from medpay_cli.checks import Flagged
 from medpay_cli.dialects import Dialect
@@ -31,7 +31,7 @@ from medpay_cli.matching import RECORDS
 from medpay_cli.partners import Partner
 from medpay_cli.parts import Parts, fitted
 from medpay_cli.recipes import Recipe, RecipeSide
-from medpay_cli.screening import LEFT_OUT, Prints
+from medpay_cli.screening import Prints
 
 # An ad-hoc amount: up to 14 digits before the point, as many after it as are seen on either side, 2 to 6.
 AD_HOC_DIGITS, MOST_DECIMALS, LEAST_DECIMALS = 20, 6, 2
@@ -65,7 +65,7 @@ class ReadSide:
     parts: list[Judgement[_Typed | None]]
     findings: Findings
     recipe: Recipe
-    prints: Prints
+    prints: screening.Side
     files: list[Path]
     records: int
     unreadable: int
@@ -340,7 +340,8 @@ def _gathered(
     parts = [pl.DataFrame(schema=nothing), *(typed.groups.select(order) for typed in read)]
     sums = _added(parts, groups, recipe.amounts)
     seen = [typed.decimals for typed in read]
-    prints = Prints.joined(typed.prints for typed in read)
+    prints = screening.kept(typed.prints for typed in read)
+    readable = sum(one.readable for one in prints)
     # Those of the only part are not copied: there may be millions.
     found = made[0].findings if len(made) == 1 else Findings()
     looked = [part.repeated[recipe.key] for part in made if recipe.key in part.repeated]
@@ -357,8 +358,8 @@ def _gathered(
         recipe=recipe,
         prints=prints,
         files=[typed.file for typed in read if typed.file is not None],
-        records=int((prints.states != LEFT_OUT).sum()),
-        unreadable=int((prints.states == LEFT_OUT).sum()),
+        records=readable,
+        unreadable=sum(len(one.states) for one in prints) - readable,
         groups=sums,
         amounts={name: money.total(sums[name]) for name in recipe.amounts},
         scales={

@@ -76,6 +76,8 @@ def main() -> None:
 
     # What a terminal cannot show is spelled out; it is no reason to fail.
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    # We multiply no matrices: threads that wait for some take time from those that work.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _terminated)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import takewhile
@@ -25,6 +25,8 @@ from medpay_cli.formats.text.header import check_names
 
 # Of a row group that we write, and of a batch that we read.
 RECORDS = 50_000
+# Seconds after which a signal is seen that came just before the waiting for a thread began.
+WAIT = 0.5
 TEXTS = (pl.String, pl.Categorical, pl.Enum, pl.Null)
 
 
@@ -144,7 +146,10 @@ def sink(out: BinaryIO, types: Mapping[str, Any], frames: Iterable[pl.DataFrame]
     # In a thread of its own: Polars would hold up a signal to end until everything is written.
     with ThreadPoolExecutor(1) as thread:
         try:
-            thread.submit(write).result()
+            written = thread.submit(write)
+            while not wait([written], WAIT).done:
+                pass
+            written.result()
         except Exception as err:
             raise (failed or [err])[0] from None
         finally:

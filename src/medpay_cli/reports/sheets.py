@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import count
@@ -88,7 +88,7 @@ class Sheets:
                     self._sheet.write_number(self._row, column, float(text), self._form(cell.scale))
                 else:
                     self._write(column, text, self._right)
-                self._widen(column, f"{text},,,")
+                self._widen(column, _spaced(text))
             elif isinstance(cell, int):
                 self._sheet.write_number(self._row, column, cell)
             elif cell is not None:
@@ -100,18 +100,17 @@ class Sheets:
         """Every row of a frame: text, whole numbers, and amounts in a scale of their own."""
         scales = [dtype.scale if isinstance(dtype, pl.Decimal) else None for dtype in rows.dtypes]
         while rows.height:
-            # The first ones say how wide the columns are.
-            one_by_one = LOOKED_AT - self._row if self._row < LOOKED_AT else 0
             room = MOST_ROWS - self._row
-            some = rows.head(min(one_by_one or AT_ONCE, room if room > 0 else 1))
+            some = rows.head(min(AT_ONCE, room if room > 0 else 1))
             rows = rows.slice(some.height)
-            if one_by_one or room <= 0 or not _is_plain(some):
+            if room <= 0 or not _is_plain(some):
                 for row in some.iter_rows():
                     self.put(
                         value if scale is None or value is None else Amount(value, scale)
                         for value, scale in zip(row, scales, strict=True)
                     )
                 continue
+            self._widen_all(some.head(max(LOOKED_AT - self._row, 0)), scales)
             forms = [None if scale is None else self._form(scale) for scale in scales]
             self._sheet.write_rows(self._row, some, forms, self._right)
             self._row += some.height
@@ -134,11 +133,22 @@ class Sheets:
         if self._row < LOOKED_AT:
             self._widths[column] = max(self._widths[column], messages.wide(text))
 
+    def _widen_all(self, rows: pl.DataFrame, scales: Sequence[int | None]) -> None:
+        """The columns are as wide as what stands in these rows."""
+        for column, (cells, scale) in enumerate(zip(rows, scales, strict=True)):
+            for value in cells.drop_nulls().unique() if scale is not None or cells.dtype == pl.String else ():
+                self._widen(column, value if scale is None else _spaced(money.written(value, scale)))
+
     def _write(self, column: int, text: str, form: Any = None) -> None:
         text = FORBIDDEN.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
         if is_too_long(text):  # a cell has no room for it; it stands whole in csv and ndjson
             text = f"{text[:LONGEST]}… ({len(text):,})"
         self._sheet.write_string(self._row, column, text, form)
+
+
+def _spaced(amount: str) -> str:
+    """An amount about as wide as it is shown."""
+    return f"{amount},,,"
 
 
 def _is_plain(rows: pl.DataFrame) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
@@ -122,13 +123,11 @@ class Cutter:
     def _cuts(self) -> Iterator[Cut]:
         rest, self._ahead = self._ahead, b""
         while True:
-            read = self._stream.read(PART)
+            read = self._whole_lines()
             block = rest + read
             rest = b""
             if not block:
                 return
-            if not block.endswith(b"\n"):
-                block += self._line()
             if self._dialect.limits.line < PART:
                 self._check_lines(block)
             if not self._mark or self._mark not in block:
@@ -142,6 +141,19 @@ class Cutter:
                 return
             if cut.block:
                 yield cut
+
+    def _whole_lines(self) -> bytes:
+        """About as many bytes as a part has, up to the end of a line; empty at the end."""
+        stream = self._stream
+        if isinstance(stream, io.BufferedReader | io.BufferedRandom) and stream.seekable():
+            # To add the end of a line to a part is to copy it, which costs as much as to read it.
+            at = stream.tell()
+            stream.seek(at + PART - 1)
+            size = PART - 1 + len(self._line())
+            stream.seek(at)
+            return stream.read(size)
+        read = stream.read(PART)
+        return read if not read or read.endswith(b"\n") else read + self._line()
 
     def _check_lines(self, block: bytes) -> None:
         """Longer lines than a part are met when they are read; shorter ones that are too long are looked for."""
