@@ -17,7 +17,7 @@ class Filter:
     second one only behind the first."""
 
     # So many times as many places as fingerprints; more than MOST bits of a place do not fit memory well.
-    ROOM, LEAST, MOST = 32, 16, 28
+    ROOM, LEAST, MOST = 32, 16, 27
 
     def __init__(self, expected: int) -> None:
         """With room for so many."""

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from medpay_cli import engines, files, matching, money, pairing, reports
 from medpay_cli.engines import Cluster
@@ -21,6 +21,9 @@ from medpay_cli.partners import Partner
 from medpay_cli.recipes import Recipe
 from medpay_cli.reports import Style, statement
 from medpay_cli.sides import OtherByNow, ReadSide, begun
+
+if TYPE_CHECKING:
+    import polars as pl
 
 QUIET = {MATCHED, "reversed", "timing"}
 
@@ -142,18 +145,25 @@ def write_folder(result: Reconciliation, folder: Path, style: Style) -> None:
     paths = paths if result.differences is not None else paths[2:]
     with files.together(*paths) as outputs:
         *lists, page, book, summary = outputs
-        rows = None
-        if result.differences is not None:
-            rows = statement.differences(result, style)
-            # Polars writes to memory: a disk that fills up under it is no error that it can name.
-            writers: tuple[Callable[[BinaryIO], object], ...] = (statement.as_text(rows).write_csv, rows.write_parquet)
-            for out, write in zip(lists, writers, strict=True):
-                buffer = io.BytesIO()
-                write(buffer)
-                out.write(buffer.getbuffer())
+        rows = None if result.differences is None else statement.differences(result, style)
+        with ThreadPoolExecutor(1) as pool:  # a workbook is packed by one core
+            listing = pool.submit(_write_lists, rows, lists)
+            workbook.reconciliation(result, book, style, rows)
+            listing.result()
         reports.write(result, "html", page, style)
-        workbook.reconciliation(result, book, style, rows)
         reports.write(result, "json", summary, style)
+
+
+def _write_lists(rows: pl.DataFrame | None, outputs: list[BinaryIO]) -> None:
+    """Write the differences as CSV and as Parquet."""
+    if rows is None:
+        return
+    writers: tuple[Callable[[BinaryIO], object], ...] = (statement.as_text(rows).write_csv, rows.write_parquet)
+    for out, write in zip(outputs, writers, strict=True):
+        # Polars writes to memory: a disk that fills up under it is no error that it can name.
+        buffer = io.BytesIO()
+        write(buffer)
+        out.write(buffer.getbuffer())
 
 
 def _side(side: ReadSide, compared: Compared) -> Side:

@@ -139,20 +139,20 @@ def candidates(
     records = sum(len(one.states) for side in sides for one in side)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy works without the interpreter's lock
         contents = _odd(sides, operator.attrgetter("contents"), pool)
-        # A key that stands once on one side only is one of an odd content.
-        known = [
-            words
-            for side, flags in zip(sides, repeated, strict=True)
-            if flags is not None
-            for words in _known(side, flags)
-        ]
         is_known = all(flags is not None for flags in repeated)
         keys = [] if is_known else _odd(sides, operator.attrgetter("keys"), pool)
-        odd = _filter([*known, *(found.result() for found in keys)], records)
-        odd_contents = _filter([found.result() for found in contents], records)
+        # A key that stands once on one side only is one of an odd content.
+        known = [
+            found
+            for side, flags in zip(sides, repeated, strict=True)
+            if flags is not None
+            for found in pool.map(_known, side, _slices(side, flags))
+        ]
+        odd = _filter([*known, *(found.result() for found in keys)], records, pool)
+        odd_contents = _filter([found.result() for found in contents], records, pool)
         # A record whose content is odd takes every record of its key with it.
-        for words in pool.map(lambda one: one.keys[odd_contents.has(one.contents)], (*ours, *theirs)):
-            odd.add(words)
+        for _ in pool.map(lambda one: odd.add(one.keys[odd_contents.has(one.contents)]), (*ours, *theirs)):
+            pass
         mine, their_own = (_joined(pool.map(lambda one: _left(one, odd), side)) for side in sides)
     return mine, their_own
 
@@ -168,12 +168,17 @@ def _left(prints: Prints, odd: Filter) -> Flags:
     return left
 
 
-def _known(side: Side, flags: Flags) -> Iterator[Words]:
-    """The keys of some records of a side."""
+def _known(prints: Prints, flags: Flags) -> Words:
+    """The keys of some records."""
+    known: Words = prints.keys[flags & (prints.states == WHOLE)]
+    return known
+
+
+def _slices(side: Side, flags: Flags) -> Iterator[Flags]:
+    """Those of each batch."""
     begin = 0
     for one in side:
-        some = flags[begin : (begin := begin + len(one.states))]
-        yield one.keys[some & (one.states == WHOLE)]
+        yield flags[begin : (begin := begin + len(one.states))]
 
 
 def _odd(sides: tuple[Side, Side], of: Callable[[Prints], Words], pool: ThreadPoolExecutor) -> list[Future[Words]]:
@@ -198,11 +203,11 @@ def _joined(parts: Iterable[Flags]) -> Flags:
     return np.concatenate([np.empty(0, np.bool_), *parts])
 
 
-def _filter(parts: Sequence[Words], records: int) -> Filter:
+def _filter(parts: Sequence[Words], records: int, pool: ThreadPoolExecutor) -> Filter:
     """With these in it, and room for the keys of as many odd contents, at most one per record."""
     made = Filter(min(2 * sum(map(len, parts)), records))
-    for words in parts:
-        made.add(words)
+    for _ in pool.map(made.add, parts):  # to set a flag twice at a time is to set it
+        pass
     return made
 
 
