@@ -53,7 +53,8 @@ class Terms:
     all), how a partner's profile holds them, who answers for what they find, on which day, whether rules about whole
     records are held at all; what was gathered of other files that it is held against (by record kind), or whether it is
     gathered here for such; what was declared of the file, which manifest was named, and by path what a manifest
-    says; after how many records (or some more) it is left; who is told of every batch's records.
+    says; after how many records (or some more) it is left; how many bytes of text are read at a time, where memory is
+    short; who is told of every batch's records.
     """
 
     encoding: str | None = None
@@ -70,6 +71,7 @@ class Terms:
     beside: Mapping[str, Declared] = field(default_factory=dict)
     allow_empty: bool = False
     at_most: int | None = None
+    part: int | None = None
     tick: Callable[[int], None] = lambda _: None
 
     @property

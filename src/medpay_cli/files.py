@@ -60,7 +60,7 @@ class _Spool(tempfile.SpooledTemporaryFile[bytes]):
             return super().seek(*place)
 
 
-def spool(held: int = 64 << 20) -> BinaryIO:
+def spool(held: int = 8 << 20) -> BinaryIO:
     """A place for what is read twice: that many bytes in memory, then a file without a name, 0600.
 
     Raises StorageError.

@@ -22,10 +22,13 @@ from medpay_cli.recipes import Recipe
 from medpay_cli.screening import Screen
 from medpay_cli.sides import ReadSide, Take
 
-# Bytes of memory: what reading takes whatever the size, what screening takes of each record, what matching does.
-READING, SCREENED, MATCHING = 640 << 20, 60, 500
+# Bytes of memory: what we are before we read, what reading takes for each byte of a part, what screening takes of each
+# record, what matching does.
+ALONE, READING, SCREENED, MATCHING = 192 << 20, 48, 36, 800
+# Below one mebibyte a part has more work of its own than its records; beyond 16 larger ones are no faster.
+LEAST_PART, MOST_PART = 1 << 20, 16 << 20
 # Each part of the keys is a file of each side, and so many rows of it wait in memory for their turn.
-MOST_PARTS, WAITING = 200, 400_000
+MOST_PARTS, WAITING = 200, 200_000
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def opened(name: str, recipe: Recipe, cluster: Cluster, limit: int) -> Iterator[
     """The pairing of an engine (of engines.NAMES, but auto) within so many bytes of memory."""
     columns = (recipe.key, recipe.amounts, recipe.compare)
     if name == engines.POLARS:
-        room = max(limit - READING, limit // 4)
+        room = max(limit - ALONE - READING * part(limit), limit // 4)
         screen = Screen(recipe.key, (*recipe.amounts, *recipe.compare), room // SCREENED)
         yield Pairing(screen.take, lambda ours, theirs, on: _on_polars(ours, theirs, on, screen, room))
         return
@@ -59,6 +62,11 @@ def opened(name: str, recipe: Recipe, cluster: Cluster, limit: int) -> Iterator[
             return matched
 
         yield Pairing(lambda records: spill(_placed(records, place)), match, seconds)
+
+
+def part(limit: int) -> int:
+    """How many bytes of a text are read at a time: reading takes half of the memory at most."""
+    return min(max((limit // 2 - ALONE) // READING, LEAST_PART), MOST_PART)
 
 
 def joined(matched: Matched, on: Compared) -> pl.DataFrame:
@@ -147,8 +155,9 @@ def _on_polars(ours: ReadSide, theirs: ReadSide, on: Compared, screen: Screen, r
 def _rests(
     sides: tuple[ReadSide, ...], wanted: tuple[Flags, ...], on: Compared, screen: Screen, parts: int
 ) -> list[_Rest]:
-    """What is left of each side; they are read at the same time, for each waits for its lines most of it."""
-    with ThreadPoolExecutor(len(sides)) as pool:
+    """What is left of each side; where memory does, they are read at the same time, for each waits for its lines most
+    of it."""
+    with ThreadPoolExecutor(len(sides) if parts == 1 else 1) as pool:
         return list(pool.map(lambda side, some: _Rest.of(side, some, on, screen, parts), sides, wanted))
 
 

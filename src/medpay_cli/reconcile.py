@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 QUIET = {MATCHED, "reversed", "timing"}
+LISTED_AT_ONCE = 100_000
 
 
 def reconcile(
@@ -57,7 +58,7 @@ def reconcile(
             name: begun(
                 one.told(*(option.get(one.name) for option in (layout or {}, dialect or {}))),
                 sides[one.name],
-                (terms or {}).get(one.name) or Terms(),
+                replace((terms or {}).get(one.name) or Terms(), part=pairing.part(limit)),
                 recipe,
                 pair.take,
                 (partner or {}).get(one.name),
@@ -158,12 +159,13 @@ def _write_lists(rows: pl.DataFrame | None, outputs: list[BinaryIO]) -> None:
     """Write the differences as CSV and as Parquet."""
     if rows is None:
         return
-    writers: tuple[Callable[[BinaryIO], object], ...] = (statement.as_text(rows).write_csv, rows.write_parquet)
-    for out, write in zip(outputs, writers, strict=True):
-        # Polars writes to memory: a disk that fills up under it is no error that it can name.
-        buffer = io.BytesIO()
-        write(buffer)
-        out.write(buffer.getbuffer())
+    text, typed = outputs
+    # Polars writes to memory: a disk that fills up under it is no error that it can name.
+    for number, some in enumerate(rows.iter_slices(LISTED_AT_ONCE) if rows.height else (rows,)):
+        text.write(statement.as_text(some).write_csv(include_header=number == 0).encode())
+    buffer = io.BytesIO()
+    rows.write_parquet(buffer)
+    typed.write(buffer.getbuffer())
 
 
 def _side(side: ReadSide, compared: Compared) -> Side:

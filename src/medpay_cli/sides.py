@@ -171,7 +171,7 @@ def begun(
         if unjudged:
             return partial(_gathered, side, path, used, unjudged, recipe)
         beside.check_whole(sorted)
-        texts = [formats.prepared(one, written, terms.encoding) for one in inputs]
+        texts = [replace(formats.prepared(one, written, terms.encoding), part=terms.part) for one in inputs]
         agreed(texts, terms.encoding or written.encoding)
         if side.dialect is None and texts:
             written = replace(written, delimiter=delimiter_for(texts[0], used.names))

@@ -194,7 +194,7 @@ def _again(
     from medpay_cli.formats.lines import excerpt
 
     part = None
-    if kinds is not None:
+    if kinds is not None and not wanted.all():
         with source.open() as stream:
             part = spans.excerpt(stream, wanted) if spans else None
             part = part or excerpt(stream, kinds, wanted)

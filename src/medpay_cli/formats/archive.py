@@ -46,7 +46,8 @@ FREE = 1 << 20
 class Input:
     """One file to read, as often as needed; once decoded, `encoding` names what it was written in.
 
-    `stamp` holds its size and time when it was opened: with another stamp it is another file.
+    `stamp` holds its size and time when it was opened: with another stamp it is another file. `part` is how many bytes
+    of text are read at a time, where memory is short.
     """
 
     path: str
@@ -54,6 +55,7 @@ class Input:
     spool: BinaryIO | None = None
     encoding: str | None = None
     stamp: str | None = None
+    part: int | None = None
 
     @property
     def name(self) -> str:

@@ -34,7 +34,7 @@ Task = Callable[[], Batch]
 def scan(source: Input, dialect: Dialect, names: Names, width: int | None = None) -> Iterator[Task]:
     """Tasks that each make one Batch of one node. Raises ReadError for what stops the reading of a file."""
     with source.open() as stream:
-        parts = Cutter(stream, replace(dialect, quote="", footer=())).parts()
+        parts = Cutter(stream, replace(dialect, quote="", footer=()), source.part).parts()
         yield from _messages(parts, dialect, names) if dialect.nodes else _parts(parts, dialect, names)
 
 

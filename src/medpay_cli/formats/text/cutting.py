@@ -48,8 +48,10 @@ class Cut:
 class Cutter:
     """A stream on its way: first its head line by line, then its parts."""
 
-    def __init__(self, stream: BinaryIO, dialect: Dialect) -> None:
+    def __init__(self, stream: BinaryIO, dialect: Dialect, part: int | None = None) -> None:
+        """`part` is about how many bytes are read at a time, where less than usual."""
         self._stream = stream
+        self._part = min(part or PART, PART)
         self._dialect = dialect
         self._mark = dialect.quote.encode()
         self._read = 0
@@ -128,7 +130,7 @@ class Cutter:
             rest = b""
             if not block:
                 return
-            if self._dialect.limits.line < PART:
+            if self._dialect.limits.line < self._part:
                 self._check_lines(block)
             if not self._mark or self._mark not in block:
                 yield Cut(block, block)
@@ -148,11 +150,11 @@ class Cutter:
         if isinstance(stream, io.BufferedReader | io.BufferedRandom) and stream.seekable():
             # To add the end of a line to a part is to copy it, which costs as much as to read it.
             at = stream.tell()
-            stream.seek(at + PART - 1)
-            size = PART - 1 + len(self._line())
+            stream.seek(at + self._part - 1)
+            size = self._part - 1 + len(self._line())
             stream.seek(at)
             return stream.read(size)
-        read = stream.read(PART)
+        read = stream.read(self._part)
         return read if not read or read.endswith(b"\n") else read + self._line()
 
     def _check_lines(self, block: bytes) -> None:

@@ -60,7 +60,7 @@ def scan(
     """
     names = fields[None]
     with source.open() as stream:
-        cutter = Cutter(stream, dialect)
+        cutter = Cutter(stream, dialect, source.part)
         cutter.skip()
         header: tuple[str, ...] | None = None
         if dialect.header and (line := cutter.record()):

@@ -30,7 +30,7 @@ Span = tuple[int, int]
 def scan(source: Input, dialect: Dialect, fields: Names, width: int | None = None) -> Iterator[Callable[[], Batch]]:
     """Tasks that each read one part of the file into a Batch, in file order. Raises ReadError."""
     with source.open() as stream:
-        cutter = Cutter(stream, dialect)
+        cutter = Cutter(stream, dialect, source.part)
         cutter.skip()
         for cut in cutter.parts():
             yield _Part(cut, dialect, fields[None]).read
