@@ -108,10 +108,11 @@ class Begun(Generic[T]):
     held: _Together
     parts: list[list[Desk[T]]]
 
-    def finished(self) -> list[list[Judgement[T]]]:
-        """Per file, the judgement on each node."""
+    def finished(self, untold: tuple[str, ...] = ()) -> list[list[Judgement[T]]]:
+        """Per file, the judgement on each node. Nothing is said of records whose key of the `untold` fields stands
+        several times, but that it may (`repeated`): see `told`."""
         parts, terms, is_whole = self.parts, self.terms, len(self.sources) == 1
-        _reject_repeated(parts, lambda number: _readable(self.sources[number], self.dialect, parts[number]))
+        _reject_repeated(parts, self._reading, lambda names: names != untold)
         for source, part in zip(self.sources, parts, strict=True):
             if not terms.at_most and all(desk.made.verdict.verdict != NOT_JUDGED for desk in part):
                 with _readable(source, self.dialect, part):
@@ -125,7 +126,20 @@ class Begun(Generic[T]):
                 _refuse(desk.made, terms.profile.refuse_from or 0)
         if not is_whole:
             _hold_all([_counted(part, self.dialect).made for part in parts], terms.declared)
-        return [[desk.made for desk in part] for part in parts]
+        return self._made
+
+    def told(self, untold: tuple[str, ...]) -> list[list[Judgement[T]]]:
+        """The same with what was left untold."""
+        _reject_repeated(self.parts, self._reading, lambda names: names == untold)
+        return self._made
+
+    @property
+    def _made(self) -> list[list[Judgement[T]]]:
+        return [[desk.made for desk in part] for part in self.parts]
+
+    def _reading(self, number: int) -> AbstractContextManager[None]:
+        """Around what reads a file again."""
+        return _readable(self.sources[number], self.dialect, self.parts[number])
 
 
 def _read(
@@ -245,8 +259,13 @@ def reject_repeated(desk: Desk[T]) -> None:
     _reject_repeated([[desk]], lambda _: contextlib.nullcontext())
 
 
-def _reject_repeated(parts: list[list[Desk[T]]], reading: Callable[[int], AbstractContextManager[None]]) -> None:
-    """The same of all parts; each is read again in the context that `reading` gives for its number."""
+def _reject_repeated(
+    parts: list[list[Desk[T]]],
+    reading: Callable[[int], AbstractContextManager[None]],
+    is_told: Callable[[tuple[str, ...]], bool] = lambda _: True,
+) -> None:
+    """The same of all parts; each is read again in the context that `reading` gives for its number. Of fields that are
+    not told it is only noted which records may have a repeated key."""
     for node, first in enumerate(parts[0]):
         desks = [part[node] for part in parts]
         for code, keys in first.keys if all(desk.made.verdict.verdict != NOT_JUDGED for desk in desks) else ():
@@ -263,8 +282,11 @@ def _reject_repeated(parts: list[list[Desk[T]]], reading: Callable[[int], Abstra
                 some = wanted[begin : begin + desk.made.verdict.records]
                 desk.made.repeated[keys.names] = some
                 here = slice(at, at := at + int(some.sum()))
-                with reading(number):
-                    desk.gather(some, marks[here], gathered)
+                if is_told(keys.names):
+                    with reading(number):
+                        desk.gather(some, marks[here], gathered)
+            if not is_told(keys.names):
+                continue
             for desk, candidates, times in zip(desks, gathered.parts(), gathered.times(), strict=True):
                 if desk.made.verdict.verdict != NOT_JUDGED:
                     desk.reject_repeated(code, keys.names, candidates, times)

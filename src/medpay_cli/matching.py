@@ -141,20 +141,22 @@ class Reconciliation:
 
 @dataclass(frozen=True)
 class Matched:
-    """Every class that occurs with its sums, the rows worth listing, the number of keys of each side, and the different
-    statuses of each side under every listed key that stands several times (the key, SIDE, the statuses)."""
+    """Every class that occurs with its sums, the rows worth listing, the number of keys of each side, the different
+    statuses of each side under every listed key that stands several times (the key, SIDE, the statuses), and the number
+    of records of each side whose key stands several times there."""
 
     classes: dict[str, ClassSums]
     listed: pl.DataFrame
     keys: dict[str, int]
     several: pl.DataFrame
+    repeated: dict[str, int]
 
     @classmethod
     def nothing(cls) -> Matched:
         """No keys at all."""
         import polars as pl
 
-        return cls({}, pl.DataFrame(), dict.fromkeys(SIDES, 0), pl.DataFrame())
+        return cls({}, pl.DataFrame(), dict.fromkeys(SIDES, 0), pl.DataFrame(), dict.fromkeys(SIDES, 0))
 
     def and_of(self, other: Matched) -> Matched:
         """Both, of keys that they do not share."""
@@ -167,6 +169,7 @@ class Matched:
             pl.concat([self.listed, other.listed]) if self.listed.width else other.listed,
             {side: count + other.keys[side] for side, count in self.keys.items()},
             pl.concat([self.several, other.several]) if self.several.width else other.several,
+            {side: count + other.repeated[side] for side, count in self.repeated.items()},
         )
 
     def called(self, on: Compared) -> Matched:
@@ -188,7 +191,7 @@ class Matched:
             frame.rename({old: new for old, new in columns.items() if old in frame.columns})
             for frame in (self.listed, self.several)
         )
-        return Matched(classes, listed, self.keys, several)
+        return Matched(classes, listed, self.keys, several, self.repeated)
 
 
 def match(ours: Any, theirs: Any, on: Compared, engine: Engine = IN_MEMORY) -> Matched:
@@ -217,12 +220,12 @@ def match(ours: Any, theirs: Any, on: Compared, engine: Engine = IN_MEMORY) -> M
     classed = keyed.join(unequal, on=key, how="left").with_columns(_class(on).alias(CLASS)).drop(UNEQUAL)
     leftover = _alone(both.filter(~complete), on)
     keys = nw.concat([classed, leftover.select(classed.collect_schema().names())], how="vertical")
-    classes, counted = _class_sums(fetch(_summed(keys, on)), on)
+    classes, counted, often = _class_sums(fetch(_summed(keys, on)), on)
     within = _any(_moved(name) & ~nw.col(REPEATED) for name in on.amounts)
     listed = fetch(keys.filter((nw.col(CLASS) != MATCHED) | within))
     repeated = classed.filter(nw.col(REPEATED) & (nw.col(CLASS) != MATCHED)).select(key)
     statuses = records.join(repeated, on=key, how="semi").group_by(*key, SIDE, *on.statuses).agg(nw.len().alias(KEYS))
-    return Matched(classes, listed, counted, fetch(statuses.drop(KEYS)))
+    return Matched(classes, listed, counted, fetch(statuses.drop(KEYS)), often)
 
 
 def _summed(keys: nw.LazyFrame[Any], on: Compared) -> nw.LazyFrame[Any]:
@@ -232,6 +235,7 @@ def _summed(keys: nw.LazyFrame[Any], on: Compared) -> nw.LazyFrame[Any]:
     spread = keys.with_columns(
         _one_if(nw.col(REPEATED)).alias(REPEATED),
         *(_one_if(nw.col(of(RECORDS, side)) > 0).alias(of(KEYS, side)) for side in SIDES),
+        *(_several(side).alias(of(RECORDS, side, REPEATED)) for side in SIDES),
         *(_one_if(test).alias(of(name, "moved")) for name, test in moved.items()),
         *(
             nw.when(test).then(_gap(name)).otherwise(_zero(on.amounts[name])).alias(of(name, "gap"))
@@ -239,6 +243,7 @@ def _summed(keys: nw.LazyFrame[Any], on: Compared) -> nw.LazyFrame[Any]:
         ),
     )
     counts = [REPEATED, *(of(what, side) for what in (KEYS, RECORDS) for side in SIDES)]
+    counts += [of(RECORDS, side, REPEATED) for side in SIDES]
     counts += [of(name, "moved") for name in on.amounts]
     amounts = [of(name, what) for name in on.amounts for what in (*SIDES, "gap")]
     return spread.group_by(CLASS).agg(
@@ -248,9 +253,9 @@ def _summed(keys: nw.LazyFrame[Any], on: Compared) -> nw.LazyFrame[Any]:
     )
 
 
-def _class_sums(sums: pl.DataFrame, on: Compared) -> tuple[dict[str, ClassSums], dict[str, int]]:
-    """The sums of every class, and the number of keys of each side."""
-    classes, keys = {}, dict.fromkeys(SIDES, 0)
+def _class_sums(sums: pl.DataFrame, on: Compared) -> tuple[dict[str, ClassSums], dict[str, int], dict[str, int]]:
+    """The sums of every class, the number of keys of each side, and that of its records with a repeated one."""
+    classes, keys, often = {}, dict.fromkeys(SIDES, 0), dict.fromkeys(SIDES, 0)
     for row in sums.iter_rows(named=True):
         classes[row[CLASS]] = ClassSums(
             keys=row[KEYS],
@@ -262,7 +267,8 @@ def _class_sums(sums: pl.DataFrame, on: Compared) -> tuple[dict[str, ClassSums],
             },
         )
         keys = {side: count + row[of(KEYS, side)] for side, count in keys.items()}
-    return classes, keys
+        often = {side: count + row[of(RECORDS, side, REPEATED)] for side, count in often.items()}
+    return classes, keys, often
 
 
 def _signed(side: nw.LazyFrame[Any], name: str, on: Compared) -> nw.LazyFrame[Any]:
@@ -278,6 +284,12 @@ def _of(side: str) -> nw.Expr:
 
 def _one_if(test: nw.Expr) -> nw.Expr:
     return nw.when(test).then(nw.lit(1, nw.Int64)).otherwise(nw.lit(0, nw.Int64))
+
+
+def _several(side: str) -> nw.Expr:
+    """The records of a side where there are several."""
+    records = nw.col(of(RECORDS, side))
+    return nw.when(records > 1).then(records).otherwise(nw.lit(0, nw.Int64))
 
 
 def _per_key(both: nw.LazyFrame[Any], on: Compared) -> nw.LazyFrame[Any]:

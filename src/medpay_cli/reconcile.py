@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from medpay_cli import engines, files, matching, money, pairing, reports
 from medpay_cli.engines import Cluster
@@ -76,6 +77,8 @@ def reconcile(
             absent_is_zero=recipe.absent_is_zero,
         )
         left_out = sum(one.unreadable for one in both.values())
+        if left_out or not all(one.is_judged for one in both.values()):
+            both = {name: one.told for name, one in both.items()}
         is_matched = all(one.is_judged for one in both.values()) and (accepted_only or not left_out)
         unmatched = _unmatched(name, recipe, both, compared, noted=_noted(both, shown=not is_matched))
         if not is_matched:
@@ -83,19 +86,25 @@ def reconcile(
         try:
             matched = pair.match(both[OURS], both[THEIRS], compared)
         except OtherByNow as err:
-            both = {name: err.side if one.side == err.side.side else one for name, one in both.items()}
+            both = {name: err.side if one.side == err.side.side else one.told for name, one in both.items()}
             return _unmatched(name, recipe, both, compared, noted=_noted(both, shown=True))
     prove(unmatched.sides, matched.classes, compared)
     differs = any(sums.keys for name, sums in matched.classes.items() if name not in QUIET)
     return replace(
         unmatched,
         sides=tuple(replace(side, keys=matched.keys[name]) for side, name in zip(unmatched.sides, SIDES, strict=True)),
+        counts=_counts(both, matched.repeated),
         classes=matched.classes,
         differences=pairing.joined(matched, compared),
         exit_code=int(differs or left_out > 0),
         incomplete="accepted_only" if left_out else None,
         seconds=pair.seconds,
     )
+
+
+def _counts(both: Mapping[str, ReadSide], repeated: Mapping[str, int]) -> list[dict[str, Any]]:
+    """What was found of the sides, and how often; the matching has found so many records with a repeated key."""
+    return [{"side": one.side.name, **row} for name, one in both.items() for row in one.counted(repeated[name])]
 
 
 def _unmatched(
@@ -107,7 +116,7 @@ def _unmatched(
         engine=engine,
         compared=compared,
         sides=tuple(_side(one, compared) for one in both.values()),
-        counts=[{"side": one.side.name, **row} for one in both.values() for row in one.findings.counted()],
+        counts=_counts(both, dict.fromkeys(SIDES, 0)),
         groups=_groups(both, recipe.groups, compared),
         classes=None,
         differences=None,
@@ -147,19 +156,20 @@ def write_folder(result: Reconciliation, folder: Path, style: Style) -> None:
     with files.together(*paths) as outputs:
         *lists, page, book, summary = outputs
         rows = None if result.differences is None else statement.differences(result, style)
-        with ThreadPoolExecutor(1) as pool:  # a workbook is packed by one core
-            listing = pool.submit(_write_lists, rows, lists)
-            workbook.reconciliation(result, book, style, rows)
-            listing.result()
-        reports.write(result, "html", page, style)
+        # A workbook is packed by one core; what is written stays in order, and so does what is said of a full disk.
+        with ThreadPoolExecutor(1) as pool, files.spool() as packed:
+            packing = pool.submit(workbook.reconciliation, result, packed, style, rows)
+            if rows is not None:
+                _write_lists(rows, *lists)
+            reports.write(result, "html", page, style)
+            packing.result()
+            packed.seek(0)
+            shutil.copyfileobj(packed, book, 1 << 20)
         reports.write(result, "json", summary, style)
 
 
-def _write_lists(rows: pl.DataFrame | None, outputs: list[BinaryIO]) -> None:
+def _write_lists(rows: pl.DataFrame, text: BinaryIO, typed: BinaryIO) -> None:
     """Write the differences as CSV and as Parquet."""
-    if rows is None:
-        return
-    text, typed = outputs
     # Polars writes to memory: a disk that fills up under it is no error that it can name.
     for number, some in enumerate(rows.iter_slices(LISTED_AT_ONCE) if rows.height else (rows,)):
         text.write(statement.as_text(some).write_csv(include_header=number == 0).encode())

@@ -25,7 +25,7 @@ from medpay_cli.formats import ROW, Batch, archive
 from medpay_cli.formats.archive import Input
 from medpay_cli.formats.encoding import agreed
 from medpay_cli.formats.text.header import delimiter_for
-from medpay_cli.judging import NOT_JUDGED, Judgement, Terms
+from medpay_cli.judging import NOT_JUDGED, REPEATED, Judgement, Terms
 from medpay_cli.layouts import Layout
 from medpay_cli.matching import RECORDS
 from medpay_cli.partners import Partner
@@ -78,6 +78,7 @@ class ReadSide:
     repeated: Flags | None = None
     # The same side where it turns out that it cannot be read.
     failed: Callable[[ReadError], ReadSide] | None = None
+    untold: Untold | None = None
 
     @property
     def verdicts(self) -> list[FileVerdict]:
@@ -88,6 +89,18 @@ class ReadSide:
     def is_judged(self) -> bool:
         """Whether all of its parts are."""
         return all(one.verdict != NOT_JUDGED for one in self.verdicts)
+
+    @property
+    def told(self) -> ReadSide:
+        """The same side with everything told that was found of it."""
+        return self.untold.tell() if self.untold else self
+
+    def counted(self, repeated: int) -> list[dict[str, Any]]:
+        """The counts of what was found, sorted; the matching has found so many records with a repeated key."""
+        rows = self.findings.counted()
+        if self.untold and repeated:
+            rows.append({"code": REPEATED, "field": None, "severity": self.untold.severity, "count": repeated})
+        return sorted(rows, key=lambda row: (row["code"], row["field"] or ""))
 
     @property
     def decimals(self) -> dict[str, int]:
@@ -125,6 +138,15 @@ class ReadSide:
             some = wanted[begin : (begin := begin + part.verdict.records)]
             if some.any():
                 yield from part.again(some)
+
+
+@dataclass(frozen=True)
+class Untold:
+    """Repeated keys of a side on which there are no findings yet: the matching counts them too; to tell of them takes
+    a second look at their records."""
+
+    severity: str
+    tell: Callable[[], ReadSide]
 
 
 class OtherByNow(Exception):
@@ -185,15 +207,30 @@ def begun(
         return partial(failed, err)
 
     def finished() -> ReadSide:
+        untold = recipe.key if _are_matched_alike(reading, recipe, terms) else ()
         try:
-            made = read.finished() if read else [[Judgement[_Typed | None](blank, Findings())]]
+            made = read.finished(untold) if read else [[Judgement[_Typed | None](blank, Findings())]]
             passed_over = _beside(source, inputs, is_beside)
         except ReadError as err:
             return failed(err)
         found = _gathered(side, path, used, [_one(nodes, reading.node) for nodes in made], recipe)
-        return replace(found, beside=passed_over, failed=failed)
+        found = replace(found, beside=passed_over, failed=failed)
+        if read is None or not untold:
+            return found
+
+        def tell() -> ReadSide:
+            parts = [_one(nodes, reading.node) for nodes in read.told(untold)]
+            return replace(found, parts=parts, findings=_together(parts))
+
+        return replace(found, untold=Untold(terms.severity(REPEATED), tell))
 
     return finished
+
+
+def _are_matched_alike(reading: _Reading, recipe: Recipe, terms: Terms) -> bool:
+    """Whether the matching finds the same repeated keys as the judging, and nothing else depends on them."""
+    is_alone = len(reading.parts) == 1 and reading.layout.key == recipe.key and terms.applies(REPEATED)
+    return is_alone and not terms.waivers and not terms.profile.refuse_from
 
 
 def _beside(source: Source, inputs: list[Input], is_beside: archive.Is) -> list[str]:
@@ -349,19 +386,15 @@ def _gathered(
     seen = [typed.decimals for typed in read]
     prints = screening.kept(typed.prints for typed in read)
     readable = sum(one.readable for one in prints)
-    # Those of the only part are not copied: there may be millions.
-    found = made[0].findings if len(made) == 1 else Findings()
     looked = [part.repeated[recipe.key] for part in made if recipe.key in part.repeated]
     for part in made:
         part.also.clear()
-        if part.findings is not found:
-            found.extend(part.findings)
     return ReadSide(
         side=side,
         path=files.shown(path),
         layout=layout,
         parts=made,
-        findings=found,
+        findings=_together(made),
         recipe=recipe,
         prints=prints,
         files=[typed.file for typed in read if typed.file is not None],
@@ -375,3 +408,13 @@ def _gathered(
         },
         repeated=np.concatenate(looked) if made and len(looked) == len(made) else None,
     )
+
+
+def _together(parts: list[Judgement[_Typed | None]]) -> Findings:
+    """Those of all parts; of the only one they are not copied, for there may be millions."""
+    if len(parts) == 1:
+        return parts[0].findings
+    found = Findings()
+    for part in parts:
+        found.extend(part.findings)
+    return found
