@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
@@ -165,6 +165,10 @@ class Findings:
     def frames(self) -> Iterator[pl.DataFrame]:
         """Every finding, in order, in bounded pieces."""
         return iter(self._frames)
+
+    def loads(self) -> Iterator[Callable[[], pl.DataFrame]]:
+        """The same pieces, each read when it is called, in whatever thread."""
+        return self._frames.loads()
 
     def first(self, most: int) -> Iterator[pl.DataFrame]:
         """The first findings of each code, at most so many; the rest is not even read."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from medpay_cli import files
@@ -80,19 +81,26 @@ class Frames:
         self._store(packed, shift)
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
-        import polars as pl
+        return (load() for load in self.loads())
 
+    def loads(self) -> Iterator[Callable[[], pl.DataFrame]]:
+        """Each part, read when it is called, in whatever thread."""
         begin = 0
         for end, columns, shift in self._parts:
-            file = cast("BinaryIO", self._file)
-            with self._reading:
-                file.seek(begin)
-                block = file.read(end - begin)
-            rows = pl.read_ipc_stream(block)
-            yield rows.select(_column(*column, shift.get(column[0])) for column in columns)
+            yield partial(self._load, begin, end, columns, shift)
             begin = end
         for frame in self._held:
-            yield from frame.iter_slices(self.AT_ONCE)
+            for some in frame.iter_slices(self.AT_ONCE):
+                yield partial(_itself, some)
+
+    def _load(self, begin: int, end: int, columns: Columns, shift: Mapping[str, int]) -> pl.DataFrame:
+        import polars as pl
+
+        file = cast("BinaryIO", self._file)
+        with self._reading:
+            file.seek(begin)
+            block = file.read(end - begin)
+        return pl.read_ipc_stream(block).select(_column(*column, shift.get(column[0])) for column in columns)
 
     def _write(self) -> None:
         import polars as pl
@@ -133,6 +141,10 @@ def packed(frame: pl.DataFrame, *, is_tight: bool) -> Packed:
         rows.write_ipc_stream(cast("BinaryIO", parts[-1]), compression="lz4" if is_tight else "uncompressed")
     columns = [(name, dtype if name in once else None, once.get(name)) for name, dtype in frame.schema.items()]
     return Packed(parts, frame.height, columns)
+
+
+def _itself(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame
 
 
 def _column(name: str, dtype: Any, value: Any, more: int | None) -> pl.Expr:

@@ -75,11 +75,11 @@ def _write_all(
         rows = part.rows.with_columns(type=pl.lit("finding"))
         return rows.select(_ORDER, lines(rows, cells, {"message": part.message}, "key", form, end).alias("line"))
 
-    def made(found: pl.DataFrame) -> bytes:
-        parts = [line(part) for part in _parts(chosen(found), outcome, style)]
+    def made(load: Callable[[], pl.DataFrame]) -> bytes:
+        parts = [line(part) for part in _parts(chosen(load()), outcome, style)]
         return joined(_in_order(parts)["line"]) if parts else b""
 
-    for block in in_order(partial(made, found) for found in outcome.findings.frames()):
+    for block in in_order(partial(made, load) for load in outcome.findings.loads()):
         out.write(block)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import partial
 from typing import Any, BinaryIO
 from urllib.parse import quote
@@ -48,14 +49,14 @@ def validation(outcome: Outcome, out: BinaryIO, style: Style) -> None:
     out.write(before.encode() + b"[")
     result = _result(codes, artifacts, outcome)
     separator = b"\n"
-    for block in in_order(partial(_lines, found, outcome, style, result) for found in outcome.findings.frames()):
+    for block in in_order(partial(_lines, load, outcome, style, result) for load in outcome.findings.loads()):
         out.write(separator + block)
         separator = b",\n"
     out.write(b"]" + after.encode() + b"\n")
 
 
-def _lines(found: pl.DataFrame, outcome: Outcome, style: Style, result: pl.Expr) -> bytes:
-    made = worded(found, outcome, style, people=True).select(result.str.join(",\n"))
+def _lines(load: Callable[[], pl.DataFrame], outcome: Outcome, style: Style, result: pl.Expr) -> bytes:
+    made = worded(load(), outcome, style, people=True).select(result.str.join(",\n"))
     return str(made.item()).encode()
 
 
