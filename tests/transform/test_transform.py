@@ -244,7 +244,18 @@ def test_a_zip_holds_the_file_and_its_bytes_are_always_the_same(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["claims.parquet", "claims.json", "claims.ndjson", "claims.xml", "claims.xlsx", "claims.csv.gz"]
+    "name",
+    [
+        "claims.parquet",
+        "claims.json",
+        "claims.ndjson",
+        "claims.xml",
+        "claims.xlsx",
+        "claims.csv.gz",
+        "claims.xlsx.gz",
+        "claims.parquet.gz",
+        "claims.json.gz",
+    ],
 )
 def test_other_formats_hold_the_same(tmp_path, name):
     mapping = MAPPING.replace('layout = "claim.json"\ndialect = "csv"', 'layout = "claim.json"')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -234,10 +235,20 @@ def _packed(file: BinaryIO, path: Path, dialect: Dialect) -> Iterator[BinaryIO]:
         ):
             yield cast("BinaryIO", inner)
     elif path.suffix.lower() == ".gz":
-        with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as inner:
+        with _OneWay("", "wb", fileobj=file, mtime=0) as inner:
             yield cast("BinaryIO", inner)
     else:
         yield file
+
+
+class _OneWay(gzip.GzipFile):
+    """Nobody goes back in it: a format that would (a workbook is an archive) has to find that out before it writes."""
+
+    def seekable(self) -> bool:
+        return False
+
+    def seek(self, *_: int) -> int:
+        raise io.UnsupportedOperation("seek")
 
 
 def _member(name: str, dialect: Dialect) -> zipfile.ZipInfo:
