@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Generic
 
 import numpy as np
@@ -275,18 +275,18 @@ def _reject_repeated(
                     desk.made.repeated[keys.names] = np.zeros(desk.made.verdict.records, np.bool_)
                 continue
             wanted, marks = keys.candidates(found)
-            gathered = Candidates(keys.names)
             begins = [0, *accumulate(desk.made.verdict.records for desk in desks)]
-            at = 0
-            for number, (desk, begin) in enumerate(zip(desks, begins, strict=False)):
-                some = wanted[begin : begin + desk.made.verdict.records]
-                desk.made.repeated[keys.names] = some
-                here = slice(at, at := at + int(some.sum()))
-                if is_told(keys.names):
-                    with reading(number):
-                        desk.gather(some, marks[here], gathered)
+            for desk, (begin, end) in zip(desks, pairwise(begins), strict=True):
+                desk.made.repeated[keys.names] = wanted[begin:end]
             if not is_told(keys.names):
                 continue
+            gathered = Candidates(keys.names)
+            at = 0
+            for number, desk in enumerate(desks):
+                some = desk.made.repeated[keys.names]
+                here = slice(at, at := at + int(some.sum()))
+                with reading(number):
+                    desk.gather(some, marks[here], gathered)
             for desk, candidates, times in zip(desks, gathered.parts(), gathered.times(), strict=True):
                 if desk.made.verdict.verdict != NOT_JUDGED:
                     desk.reject_repeated(code, keys.names, candidates, times)

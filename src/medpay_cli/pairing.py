@@ -16,6 +16,7 @@ from medpay_cli import engines, matching, money, screening
 from medpay_cli.engines import Cluster, Engine, Spill
 from medpay_cli.errors import InternalError
 from medpay_cli.fingerprints import Flags
+from medpay_cli.formats.text.cutting import PART
 from medpay_cli.frames import Frames
 from medpay_cli.matching import MATCHED, SIDES, ClassSums, Compared, Matched
 from medpay_cli.recipes import Recipe
@@ -25,8 +26,8 @@ from medpay_cli.sides import ReadSide, Take
 # Bytes of memory: what we are before we read, what reading takes for each byte of a part, what screening takes of each
 # record, what matching does.
 ALONE, READING, SCREENED, MATCHING = 192 << 20, 48, 36, 800
-# Below one mebibyte a part has more work of its own than its records; beyond 16 larger ones are no faster.
-LEAST_PART, MOST_PART = 1 << 20, 16 << 20
+# Below one mebibyte a part has more work of its own than its records.
+LEAST_PART = 1 << 20
 # Each part of the keys is a file of each side, and so many rows of it wait in memory for their turn.
 MOST_PARTS, WAITING = 200, 200_000
 
@@ -66,7 +67,7 @@ def opened(name: str, recipe: Recipe, cluster: Cluster, limit: int) -> Iterator[
 
 def part(limit: int) -> int:
     """How many bytes of a text are read at a time: reading takes half of the memory at most."""
-    return min(max((limit // 2 - ALONE) // READING, LEAST_PART), MOST_PART)
+    return min(max((limit // 2 - ALONE) // READING, LEAST_PART), PART)
 
 
 def joined(matched: Matched, on: Compared) -> pl.DataFrame:

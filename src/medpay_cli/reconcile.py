@@ -216,7 +216,7 @@ def _noted(both: Mapping[str, ReadSide], shown: bool) -> Outcome:
         together.extend(side.findings)
     fields = [field for side in both.values() for field in side.layout.fields]
     return Outcome(
-        files=[verdict for side in both.values() for verdict in side.verdicts],
+        files=[verdict for side in both.values() for verdict in side.verdicts if shown],
         findings=together,
         exit_code=0,
         titles={field.name: (field.title("zh"), field.title("en")) for field in fields},

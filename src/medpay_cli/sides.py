@@ -35,6 +35,7 @@ from medpay_cli.screening import Prints
 
 # An ad-hoc amount: up to 14 digits before the point, as many after it as are seen on either side, 2 to 6.
 AD_HOC_DIGITS, MOST_DECIMALS, LEAST_DECIMALS = 20, 6, 2
+# So many codes that mean another one are told apart by comparing.
 FEW_CODES = 8
 
 
@@ -337,7 +338,7 @@ def _word(field: layouts.Field, recipe: Recipe) -> pl.Expr:
     if len(same) > FEW_CODES:
         return column.replace(same)
     word = column
-    for code, meaning in same.items():  # Polars looks values up ten times slower than it compares them with a few
+    for code, meaning in same.items():  # Polars takes ten times as long to look values up
         word = pl.when(column == code).then(pl.lit(meaning)).otherwise(word)
     return word.alias(field.name)
 
